@@ -1,0 +1,133 @@
+//! Fills brokers without topics with what the bench reads: topics, policies, and the feeds of a simulated city with
+//! the end of each of its days. It does not know what is measured.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rdkafka::consumer::Consumer;
+use schemas::Day;
+use schemas::codec;
+use schemas::records::DayClosed;
+
+use super::clients::{CALL_LIMIT, Output};
+use crate::simulate::{City, DEPARTMENTS, Settings};
+use crate::{files, setup, topic};
+
+/// The profile of `deploy/kafka/topics.yaml` whose partitions the bench measures with.
+const PROFILE: &str = "local";
+/// Months that are simulated at most: the horizon of a state.
+const MONTHS_MAX: u32 = 25;
+/// A broker refuses a feed record above this many bytes, so that none of them reaches a stage.
+const RECORD_BYTES_MAX: usize = 1_000_000;
+
+/// How much to publish.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Feed records: the day in which so many are reached is the last one.
+    pub(super) events: u64,
+    /// Households of the city.
+    pub(super) households: u32,
+    /// The simulation's seed.
+    pub(super) seed: u64,
+}
+
+/// What was published.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Filled {
+    /// Feed records, without the calendar's.
+    pub(super) events: u64,
+    /// Days closed.
+    pub(super) days: u64,
+}
+
+/// The feed topics, sorted.
+pub(super) fn feed_topics() -> Vec<String> {
+    let mut topics: Vec<String> = DEPARTMENTS.iter().map(|department| format!("feeds.{department}")).collect();
+    topics.sort();
+    topics
+}
+
+/// Creates the topics on brokers that have none of them, and publishes policies and feeds.
+pub(super) fn fill(brokers: &str, deploy: &Path, wanted: Wanted) -> Result<Filled> {
+    refuse_what_is_in_use(brokers)?;
+    setup::create_topics(brokers, deploy, PROFILE)?;
+    let output = Output::idempotent(brokers)?;
+    let policies = files::policies(&deploy.join("policies"))?;
+    for (key, text) in &policies {
+        output.send("policies", Some(0), key.as_bytes(), Some(text.as_bytes()))?;
+    }
+    let calendar = Calendar::new(brokers, policies.len() as i64)?;
+    let settings = Settings::new(wanted.households, MONTHS_MAX, wanted.seed);
+    let mut city = City::new(settings);
+    let topics: Vec<String> = DEPARTMENTS.iter().map(|department| format!("feeds.{department}")).collect();
+    let mut filled = Filled::default();
+    while filled.events < wanted.events
+        && let Some(day) = city.next_day()
+    {
+        for record in day.iter().filter(|record| record.value.len() <= RECORD_BYTES_MAX) {
+            output.send(&topics[usize::from(record.feed)], None, record.key, Some(record.value))?;
+            filled.events += 1;
+        }
+        calendar.close(&output, day.day)?;
+        filled.days += 1;
+    }
+    output.flush()?;
+    Ok(filled)
+}
+
+/// The stages would go on from the offsets, and count with the records, of whoever uses these brokers.
+fn refuse_what_is_in_use(brokers: &str) -> Result<()> {
+    let consumer = topic::consumer(brokers)?;
+    let metadata = consumer.fetch_metadata(None, CALL_LIMIT).context("no answer from the brokers: check --brokers")?;
+    let ours = |name: &str| name.starts_with("feeds.") || name == "subjects.entries" || name == "households.entries";
+    if let Some(found) = metadata.topics().iter().find(|found| ours(found.name())) {
+        bail!(
+            "the brokers {brokers} have a topic {} already: the bench publishes a city of its own, so give it brokers \
+             of its own (`cargo xtask bench` starts one)",
+            found.name()
+        );
+    }
+    Ok(())
+}
+
+/// Ends days in every partition of every feed.
+struct Calendar {
+    /// Feed topic and number of partitions.
+    feeds: Vec<(String, i32)>,
+    /// Partitions of all feeds.
+    of: i32,
+    policies_offset: i64,
+}
+
+impl Calendar {
+    fn new(brokers: &str, policies_offset: i64) -> Result<Self> {
+        let consumer = topic::consumer(brokers)?;
+        let mut feeds = Vec::new();
+        for name in feed_topics() {
+            let partitions = topic::partitions(&consumer, &name)?;
+            feeds.push((name, partitions));
+        }
+        let of = feeds.iter().map(|(_, partitions)| partitions).sum();
+        Ok(Self { feeds, of, policies_offset })
+    }
+
+    /// Not in a transaction of its own, as the calendar job does it: a bench that ends early is run again from the
+    /// beginning.
+    fn close(&self, output: &Output, day: Day) -> Result<()> {
+        let marker = DayClosed {
+            day,
+            from: String::new(),
+            of: self.of,
+            policies_offset: self.policies_offset,
+            coverage: Vec::new(),
+        };
+        let mut value = Vec::new();
+        codec::encode(&marker, &mut value)?;
+        for (name, partitions) in &self.feeds {
+            for partition in 0..*partitions {
+                output.send(name, Some(partition), marker.key().as_bytes(), Some(&value))?;
+            }
+        }
+        Ok(())
+    }
+}

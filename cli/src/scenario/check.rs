@@ -1,0 +1,163 @@
+//! Compares what a scenario expects with what was found, and shows both side by side. It does not know where the
+//! warnings came from.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use schemas::HouseholdCode;
+use schemas::records::{Case, Step, Warning, WarningLevel};
+
+use super::encode::Names;
+use super::format::{Expectation, Scenario};
+
+/// What a scenario's households got: their warning records in order, and their cases.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    /// Every warning record, in the order of its topic.
+    pub warnings: Vec<Warning>,
+    /// The latest case record of each household.
+    pub cases: Vec<Case>,
+}
+
+/// One thing that is not as expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// The household's name.
+    pub household: String,
+    /// What was expected; empty for something that should not be there.
+    pub expected: String,
+    /// What was found instead.
+    pub found: String,
+}
+
+/// Every difference between a scenario and what was found; none means that it holds.
+pub(crate) fn differences(scenario: &Scenario, names: &Names, found: &Found) -> Result<Vec<Difference>> {
+    let mut differences = Vec::new();
+    let relevant: Vec<&Warning> = found
+        .warnings
+        .iter()
+        .filter(|warning| names.name_of(warning.household).is_some())
+        .filter(|warning| !scenario.ignore_rules.contains(&warning.rule))
+        // Stories that run together run to the end of the longest.
+        .filter(|warning| warning.day <= scenario.end.0)
+        .collect();
+    let mut taken = vec![false; relevant.len()];
+    for expected in &scenario.expect {
+        let household = names.household(&expected.household)?;
+        let place = (0..relevant.len()).find(|place| !taken[*place] && fits(expected, household, relevant[*place]));
+        match place {
+            Some(place) => taken[place] = true,
+            None => differences.push(Difference {
+                household: expected.household.clone(),
+                expected: describe_expected(expected),
+                found: nearest(expected, household, &relevant, &taken),
+            }),
+        }
+    }
+    for silence in &scenario.silent {
+        let household = names.household(&silence.household)?;
+        for warning in relevant.iter().filter(|one| one.household == household && one.rule == silence.rule) {
+            differences.push(Difference {
+                household: silence.household.clone(),
+                expected: format!("{} is silent", silence.rule),
+                found: describe(warning),
+            });
+        }
+    }
+    for (warning, _) in relevant.iter().zip(&taken).filter(|(_, taken)| !**taken) {
+        differences.push(Difference {
+            household: names.name_of(warning.household).unwrap_or_default().to_owned(),
+            expected: String::new(),
+            found: describe(warning),
+        });
+    }
+    check_cases(scenario, names, found, &mut differences)?;
+    differences.dedup();
+    Ok(differences)
+}
+
+fn check_cases(scenario: &Scenario, names: &Names, found: &Found, differences: &mut Vec<Difference>) -> Result<()> {
+    for expected in &scenario.cases {
+        let household = names.household(&expected.household)?;
+        let case = found.cases.iter().find(|case| case.household == household);
+        let step = case.map_or(Step::None, |case| case.step);
+        let level = case.and_then(|case| case.level).map(WarningLevel::letter);
+        let number = case.map_or(0, |case| case.case_number);
+        let fits = step_name(step) == expected.step
+            && (expected.level.is_none() || expected.level.as_deref() == level)
+            && expected.case_number.is_none_or(|wanted| wanted == number);
+        if !fits {
+            let wanted_level = expected.level.as_deref().unwrap_or("any level");
+            let wanted_number = expected.case_number.map_or_else(|| "any".to_owned(), |number| number.to_string());
+            differences.push(Difference {
+                household: expected.household.clone(),
+                expected: format!("case {wanted_number} {} {wanted_level}", expected.step),
+                found: format!("case {number} {} {}", step_name(step), level.unwrap_or("without a finding")),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn fits(expected: &Expectation, household: HouseholdCode, warning: &Warning) -> bool {
+    warning.household == household
+        && warning.rule == expected.rule
+        && kind_name(warning) == expected.kind
+        && warning.level.letter() == expected.level
+        && expected.value_yuan.is_none_or(|value| value.0 == warning.value_fen)
+        && expected.cause.as_deref().is_none_or(|cause| cause == warning.cause.code())
+        && warning.day <= expected.by.0
+        && expected.not_before.is_none_or(|day| day.0 <= warning.day)
+}
+
+fn nearest(expected: &Expectation, household: HouseholdCode, found: &[&Warning], taken: &[bool]) -> String {
+    let free = || found.iter().zip(taken).filter(|(one, taken)| one.household == household && !**taken);
+    let same_rule = free().find(|(one, _)| one.rule == expected.rule);
+    same_rule.map_or_else(|| "nothing of this rule".to_owned(), |(one, _)| describe(one))
+}
+
+fn describe_expected(expected: &Expectation) -> String {
+    let mut text = format!("{} {} {}", expected.rule, expected.kind, expected.level);
+    if let Some(value) = expected.value_yuan {
+        let _ = write!(text, " {} yuan", value.0);
+    }
+    if let Some(cause) = &expected.cause {
+        let _ = write!(text, " cause {cause}");
+    }
+    if let Some(day) = expected.not_before {
+        let _ = write!(text, " from {}", day.0);
+    }
+    let _ = write!(text, " by {}", expected.by.0);
+    text
+}
+
+fn describe(warning: &Warning) -> String {
+    let (rule, kind, level) = (&warning.rule, kind_name(warning), warning.level.letter());
+    let (value, cause, day) = (warning.value_fen, warning.cause.code(), warning.day);
+    format!("{rule} {kind} {level} {value} yuan cause {cause} on {day}")
+}
+
+fn kind_name(warning: &Warning) -> String {
+    named(&warning.kind)
+}
+
+fn step_name(step: Step) -> String {
+    named(&step)
+}
+
+/// The name of a unit variant, as its schema has it.
+fn named<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The differences as a table, expected and found side by side.
+pub(crate) fn table(differences: &[Difference]) -> String {
+    let width = differences.iter().map(|one| one.expected.chars().count()).max().unwrap_or(0).max(8);
+    let name = differences.iter().map(|one| one.household.chars().count()).max().unwrap_or(0).max(9);
+    let mut text = format!("  {:name$}  {:width$}  {}\n", "household", "expected", "found");
+    for one in differences {
+        let expected = if one.expected.is_empty() { "-" } else { &one.expected };
+        let _ = writeln!(text, "  {:name$}  {expected:width$}  {}", one.household, one.found);
+    }
+    text
+}

@@ -1,0 +1,234 @@
+//! The format of a scenario file (documented in tests/README.md): households, dated events of the feeds, a calendar,
+//! what is expected and what must stay silent. It does not know how a scenario is run.
+
+use std::collections::BTreeMap;
+
+use schemas::Day;
+use serde::Deserialize;
+
+/// One scenario file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// A sentence that says what it shows.
+    pub name: String,
+    /// Where the story comes from.
+    pub source: String,
+    /// The county of its households, 6 digits: decides which policy holds.
+    pub county: String,
+    /// Further policy files, relative to this file, for counties of its own.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// The first day that is closed.
+    pub start: Text<Day>,
+    /// The last day that is closed.
+    pub end: Text<Day>,
+    /// The households.
+    pub households: Vec<Household>,
+    /// What the departments publish, besides registrations and surveys.
+    #[serde(default)]
+    pub events: Vec<Event>,
+    /// The warnings that must come; any other warning record about these households is a failure, unless its rule
+    /// stands in `ignore_rules`.
+    pub expect: Vec<Expectation>,
+    /// Rules of which nothing is checked here.
+    #[serde(default)]
+    pub ignore_rules: Vec<String>,
+    /// Rules that must not say anything about a household: checked by name, so that a failure says so.
+    #[serde(default)]
+    pub silent: Vec<Silence>,
+    /// The open cases at the end.
+    #[serde(default)]
+    pub cases: Vec<ExpectedCase>,
+}
+
+/// A household of a scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Household {
+    /// Its name within the file.
+    pub name: String,
+    /// How many members it has; they are called `<household>.1`, `<household>.2`, ...
+    pub members: u16,
+    /// The day of its registration.
+    pub registered: Text<Day>,
+    /// Its classes from the day of registration on.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// Its surveys.
+    #[serde(default)]
+    pub surveys: Vec<Survey>,
+}
+
+/// A survey of a household.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Survey {
+    /// The day of the survey.
+    pub day: Text<Day>,
+    /// Annual income that no feed reports, in yuan.
+    pub unreported_income_yuan: Yuan,
+    /// Members who share the economy; the registered ones where it is not given.
+    #[serde(default)]
+    pub members: Option<u16>,
+}
+
+/// An event of a feed, once or every month.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the words of the file: an event names its event type")]
+pub(crate) struct Event {
+    /// The department.
+    pub department: String,
+    /// The event type.
+    pub event: String,
+    /// The day on which it occurred.
+    pub day: Text<Day>,
+    /// The day on which it is reported and published; the same where it is not given.
+    #[serde(default)]
+    pub reported: Option<Text<Day>>,
+    /// Over how many months it comes again, on the same day of each; 1 where it is not given.
+    #[serde(default)]
+    pub monthly: Option<u16>,
+    /// Whom it is about: a household's name, or a member's such as `a.1`.
+    pub about: String,
+    /// The paper behind it.
+    #[serde(default)]
+    pub document: Option<String>,
+    /// Its event id; made up where it is not given.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// How many times it is delivered; 1 where it is not given.
+    #[serde(default)]
+    pub deliveries: Option<u16>,
+    /// The fields of its schema. A field of fen may be given in yuan: `amount_yuan: 500.00` is `amount_fen: 50000`.
+    #[serde(default)]
+    pub fields: BTreeMap<String, serde_json::Value>,
+}
+
+/// A warning record that must come.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expectation {
+    /// The household's name.
+    pub household: String,
+    /// The rule.
+    pub rule: String,
+    /// What happens to the warning; `raised` where it is not given.
+    #[serde(default = "raised")]
+    pub kind: String,
+    /// The level: L, M or H.
+    pub level: String,
+    /// The figure in yuan, to the fen.
+    #[serde(default)]
+    pub value_yuan: Option<Yuan>,
+    /// The code of the cause.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The day by which it must have been decided.
+    pub by: Text<Day>,
+    /// The day before which it must not come.
+    #[serde(default)]
+    pub not_before: Option<Text<Day>>,
+}
+
+/// A rule that must stay silent about a household.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Silence {
+    /// The household's name.
+    pub household: String,
+    /// The rule.
+    pub rule: String,
+}
+
+/// A case that must stand at the end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectedCase {
+    /// The household's name.
+    pub household: String,
+    /// Its step; `none` for no open case.
+    pub step: String,
+    /// The level: L, M or H; none where nothing holds.
+    #[serde(default)]
+    pub level: Option<String>,
+    /// Which case of the household it is, where that matters: 1 says that one case took everything.
+    #[serde(default)]
+    pub case_number: Option<i32>,
+}
+
+fn raised() -> String {
+    "raised".to_owned()
+}
+
+/// A value that is written as text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text<T>(pub T);
+
+impl<'de> Deserialize<'de> for Text<Day> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Day::parse(&text)
+            .map(Text)
+            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no day; write it as 2025-03-31")))
+    }
+}
+
+/// An amount in yuan with at most two decimals, exact to the fen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Yuan(pub schemas::Fen);
+
+impl Yuan {
+    /// Reads `5000`, `4999.99` or `-28506.00`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+        let fen = match part.len() {
+            1 => part.parse::<i64>().ok()? * 10,
+            2 => part.parse::<i64>().ok()?,
+            _ => return None,
+        };
+        let whole: i64 = whole.parse().ok()?;
+        Some(Self(schemas::Fen(sign * whole.checked_mul(100)?.checked_add(fen)?)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Yuan {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let text = match &value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no amount in yuan with at most two decimals")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::Fen;
+
+    #[test]
+    fn yuan_are_read_to_the_fen() {
+        for (text, fen) in [
+            ("5000", Some(500_000)),
+            ("4999.99", Some(499_999)),
+            ("-28506.00", Some(-2_850_600)),
+            ("0.5", Some(50)),
+            ("1.234", None),
+            ("x", None),
+        ] {
+            assert_eq!(Yuan::parse(text), fen.map(|fen| Yuan(Fen(fen))), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_in_a_scenario_is_refused() {
+        let text = "name: x\nsource: y\ncounty: '431023'\nstart: 2024-01-01\nend: 2024-01-02\nhouseholds: []\nexpect: []\nexpects: []\n";
+        let error = serde_saphyr::from_str::<Scenario>(text).expect_err("refused").to_string();
+        assert!(error.contains("expects"), "{error}");
+    }
+}

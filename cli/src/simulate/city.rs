@@ -1,0 +1,248 @@
+//! The simulated city as a stream of days: each with the records that the departments publish on it. A month is made
+//! at a time, by chunks of households on several threads; the bytes do not depend on how many. In memory
+//! are the households, one month of records and what will be published later: about 2.5 KB a household. It knows no log.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use schemas::{Day, Month};
+
+use super::defects::Rates;
+use super::dice::{Dice, Purpose};
+use super::income;
+use super::life;
+use super::population::Household;
+use super::scene::{Scene, Text};
+use super::sink::{Batch, FeedRecord, Sink};
+use super::truth::Truth;
+
+/// Households that one thread takes at a time. Part of the order of the records: changing it changes the bytes.
+const CHUNK_HOUSEHOLDS: usize = 512;
+
+/// What city to make.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// How many households.
+    pub(crate) households: u32,
+    /// How many months.
+    pub(crate) months: u32,
+    /// The seed: the same seed gives the same bytes.
+    pub(crate) seed: u64,
+    /// The first day of the first month. The first load is published on the day before it.
+    pub(crate) start: Day,
+    /// Whether deaths, departures and corrections happen.
+    pub(crate) changes: bool,
+    /// The rates of defects.
+    pub(crate) rates: Rates,
+    /// The line of the ground truth (domain section 8.4), in fen a head and year.
+    pub(crate) line_fen: i64,
+    /// Months at the beginning that are history: shocks count from then on.
+    pub(crate) history_months: u32,
+    /// Threads.
+    pub(crate) threads: usize,
+}
+
+impl Settings {
+    /// A city with the default rates, from 2025-01-01, 12 months of it history, on one thread.
+    pub(crate) fn new(households: u32, months: u32, seed: u64) -> Self {
+        Self {
+            households,
+            months,
+            seed,
+            start: Month::of(2025, 1).map(Month::first_day).unwrap_or_default(),
+            changes: false,
+            rates: Rates::default(),
+            line_fen: super::truth::LINE_FEN,
+            history_months: 12,
+            threads: 1,
+        }
+    }
+
+    /// The first day of the run: the first load.
+    pub(crate) fn first_day(&self) -> Day {
+        self.start.plus(-1)
+    }
+
+    /// The day after the last one.
+    pub(crate) fn end(&self) -> Day {
+        self.start.month().plus(self.months as i32).first_day()
+    }
+}
+
+/// The city.
+pub(crate) struct City {
+    settings: Settings,
+    households: Vec<Household>,
+    pending: BTreeMap<Day, Vec<Batch>>,
+    today: Day,
+}
+
+/// What is published on a day.
+#[derive(Clone, Debug)]
+pub(crate) struct DayOfFeeds {
+    /// The day.
+    pub(crate) day: Day,
+    batches: Vec<Batch>,
+}
+
+impl DayOfFeeds {
+    /// The records in the order of publication. After the last one the day ends.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = FeedRecord<'_>> {
+        self.batches.iter().flat_map(Batch::iter)
+    }
+
+    /// How many records.
+    pub(crate) fn len(&self) -> usize {
+        self.batches.iter().map(Batch::len).sum()
+    }
+
+    /// How many bytes of keys and values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.batches.iter().map(Batch::bytes).sum()
+    }
+}
+
+/// What a chunk of households gives in one go.
+type Made = Vec<(Day, Batch)>;
+
+impl City {
+    /// Draws the population and what the departments hold about it.
+    pub(crate) fn new(settings: Settings) -> Self {
+        let (seed, start, line_fen) = (settings.seed, settings.start, settings.line_fen);
+        let mut city = Self { today: settings.first_day(), settings, households: Vec::new(), pending: BTreeMap::new() };
+        let places: Vec<u32> = (0..city.settings.households).collect();
+        let drawn = in_parallel(
+            places.chunks(CHUNK_HOUSEHOLDS).collect(),
+            city.settings.threads,
+            || (),
+            |(), places| {
+                places.iter().map(|index| income::household(seed, *index, start, line_fen)).collect::<Vec<_>>()
+            },
+        );
+        city.households = drawn.into_iter().flatten().collect();
+        city.make(start.month(), true);
+        city
+    }
+
+    /// The next day, or none when the run is over.
+    pub(crate) fn next_day(&mut self) -> Option<DayOfFeeds> {
+        let day = self.today;
+        if day >= self.settings.end() {
+            return None;
+        }
+        if day == day.month().first_day() && day >= self.settings.start {
+            self.make(day.month(), false);
+        }
+        self.today = day.plus(1);
+        Some(DayOfFeeds { day, batches: self.pending.remove(&day).unwrap_or_default() })
+    }
+
+    /// The settings.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The households as they are after the months made so far.
+    #[cfg(test)]
+    pub(crate) fn households(&self) -> &[Household] {
+        &self.households
+    }
+
+    /// The ground truth up to the months made so far.
+    pub(crate) fn truth(&self) -> Truth {
+        Truth::of(&self.settings, &self.households, self.today.plus(-1))
+    }
+
+    /// Makes a month, or the first load.
+    fn make(&mut self, month: Month, load: bool) {
+        let settings = &self.settings;
+        let households: Vec<&mut [Household]> = self.households.chunks_mut(CHUNK_HOUSEHOLDS).collect();
+        let sink = || (Sink::new(settings.first_day(), settings.end()), Text::default());
+        let made: Vec<Made> = in_parallel(households, settings.threads, sink, |(sink, text), households| {
+            for household in households.iter_mut() {
+                live(settings, household, month, load, sink, text);
+            }
+            sink.take()
+        });
+        for (day, batch) in made.into_iter().flatten() {
+            self.pending.entry(day).or_default().push(batch);
+        }
+    }
+}
+
+/// One household's month.
+fn live(settings: &Settings, household: &mut Household, month: Month, load: bool, sink: &mut Sink, text: &mut Text) {
+    let stream = if load { 0 } else { month.0 };
+    let mut scene = Scene {
+        seed: settings.seed,
+        rates: &settings.rates,
+        changes: settings.changes,
+        line_fen: settings.line_fen,
+        month,
+        start: settings.start,
+        dice: Dice::new(settings.seed, Purpose::Life, u64::from(household.index), stream),
+        sink,
+        text: std::mem::take(text),
+    };
+    if load {
+        life::begin(&mut scene, household);
+    } else {
+        life::month(&mut scene, household);
+        book(household, month.last_day(), settings.line_fen);
+    }
+    *text = scene.text;
+}
+
+/// Applies the changes of the account up to a day, in the order of their days.
+fn book(household: &mut Household, until: Day, line_fen: i64) {
+    let mut future = std::mem::take(&mut household.future);
+    future.sort_by_key(|change| change.day);
+    let due = future.partition_point(|change| change.day <= until);
+    for change in &future[..due] {
+        household.account.apply(change, &mut household.events, line_fen);
+    }
+    household.account.expire(until, line_fen);
+    future.drain(..due);
+    household.future = future;
+    household.month_ends.push(household.account.true_pc_fen());
+}
+
+/// Works through the items on so many threads; the results are in the order of the items, whoever made them.
+fn in_parallel<T: Send, S: Send, R: Send>(
+    items: Vec<T>,
+    threads: usize,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, T) -> R + Sync,
+) -> Vec<R> {
+    if threads <= 1 {
+        let mut state = state();
+        return items.into_iter().map(|item| work(&mut state, item)).collect();
+    }
+    let count = items.len();
+    let items: Vec<std::sync::Mutex<Option<T>>> = items.into_iter().map(|item| Some(item).into()).collect();
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut state = state();
+        let mut made = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(slot) = items.get(at) else { return made };
+            let item = slot.lock().ok().and_then(|mut slot| slot.take());
+            if let Some(item) = item {
+                made.push((at, work(&mut state, item)));
+            }
+        }
+    };
+    let mut made: Vec<(usize, R)> = Vec::with_capacity(count);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        for handle in workers {
+            match handle.join() {
+                Ok(part) => made.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    made.sort_by_key(|(at, _)| *at);
+    made.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,88 @@
+//! What happens to a household: its routine and the events that come from outside. Each part draws from the scene's
+//! stream, queues changes of the latent account and tells the feeds. No part knows a policy.
+
+mod begin;
+mod disaster;
+mod farm;
+mod health;
+mod money;
+mod people;
+mod school;
+pub(super) mod work;
+
+use schemas::{Cause, Day};
+
+use super::events::{GridReport, SelfApplication, VerificationResult};
+use super::income::unreported_fen;
+use super::population::Household;
+use super::scene::{Scene, Told};
+
+pub(crate) use begin::begin;
+
+/// Lets a month pass: everything that begins in it. Changes of the account that lie later wait in the household.
+pub(crate) fn month(scene: &mut Scene<'_>, household: &mut Household) {
+    if household.members.is_empty() {
+        return;
+    }
+    work::month(scene, household);
+    money::month(scene, household);
+    farm::month(scene, household);
+    school::month(scene, household);
+    health::month(scene, household);
+    disaster::month(scene, household);
+    people::month(scene, household);
+    // Neighbours also report what is nothing: 3 households in 1,000 a year.
+    if scene.dice.chance(250) {
+        let day = scene.some_day();
+        let after = scene.dice.days(0, 2);
+        scene.tell(household, Told::household(day, after), &GridReport { cause: Cause::Other, estimate_fen: None });
+    }
+}
+
+/// The grid member, or the household itself, tells what happened, with a probability; then somebody comes to the door.
+fn report_by_people(
+    scene: &mut Scene<'_>,
+    household: &mut Household,
+    event: usize,
+    ppm: u32,
+    (day, estimate_fen): (Day, i64),
+) {
+    let Some(cause) = household.events[event].causes.first().copied() else { return };
+    if scene.dice.chance(ppm) {
+        let seen = day.plus(scene.dice.days(2, 25));
+        let estimate = scene.dice.around(estimate_fen, 40).max(0);
+        let report = GridReport { cause, estimate_fen: Some(estimate) };
+        let after = scene.dice.days(0, 2);
+        scene.tell_of(household, Some(event), Told::household(seen, after), &report);
+        verify(scene, household, cause, seen.plus(after), estimate_fen);
+    } else if scene.dice.chance(ppm / 5) {
+        let seen = day.plus(scene.dice.days(5, 50));
+        let application = SelfApplication { cause, estimate_fen: None };
+        scene.tell_of(household, Some(event), Told::household(seen, 1), &application);
+        verify(scene, household, cause, seen.plus(1), estimate_fen);
+    }
+}
+
+/// Verifiers see what the household has left after what was reported, within a tenth; three of a hundred verdicts are
+/// wrong (domain section 8.7). What they hear of income counts like a survey.
+fn verify(scene: &mut Scene<'_>, household: &mut Household, cause: Cause, reported: Day, estimate_fen: i64) {
+    let members = household.members.len() as i64;
+    if members == 0 {
+        return;
+    }
+    let day = reported.plus(scene.dice.days(2, 8));
+    let left = household.account.true_pc_fen() - estimate_fen / members;
+    let poor = scene.dice.around(left, 10) < scene.line_fen;
+    let verdict = if poor ^ scene.dice.chance(30_000) { "confirmed" } else { "dismissed" };
+    let unreported = scene.dice.around(unreported_fen(household).max(0), 10);
+    let body = VerificationResult {
+        verdict,
+        cause: Some(cause),
+        members: Some(members as i32),
+        unreported_income_fen: Some(unreported),
+    };
+    let after = scene.dice.days(0, 3);
+    if let Some(published) = scene.tell(household, Told::household(day, after), &body) {
+        household.surveys.push((day, published));
+    }
+}

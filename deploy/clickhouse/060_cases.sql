@@ -1,0 +1,22 @@
+-- The latest record of each household's case: upserts by number from the compacted topic `households.cases`. Read them
+-- with FINAL.
+CREATE TABLE IF NOT EXISTS backstop.cases
+(
+    household     String COMMENT '16 digits',
+    county        String MATERIALIZED substring(household, 1, 6),
+    village       String MATERIALIZED substring(household, 1, 12),
+    number        Int64,
+    case_number   Int32 COMMENT 'which case of the household, from 1; 0 before the first',
+    step          LowCardinality(String) COMMENT 'none where no case is open',
+    opened_day    Nullable(Date32),
+    level         LowCardinality(String) COMMENT 'L, M or H; empty where no finding holds',
+    causes        Array(LowCardinality(String)) COMMENT 'codes of two digits',
+    rules         Array(LowCardinality(String)) COMMENT 'of the findings that hold',
+    state_number  Int64,
+    evaluated_day Date32,
+    _topic        LowCardinality(String),
+    _partition    Int32,
+    _offset       Int64
+)
+ENGINE = ReplacingMergeTree(number)
+ORDER BY household;

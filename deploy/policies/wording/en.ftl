@@ -1,0 +1,33 @@
+# What warnings say, in English. Each message is one or two sentences that a village cadre understands.
+#
+# Variables: $value, $threshold and $margin are amounts of yuan, $action is one of the action messages below, $months is
+# the number of months of the window. No sentence has a code: that of a household of one person is personal data, and
+# the record has it. Sentences for the village never name a disease or a disability: they say "large spending".
+
+large-spending = This household has had large spending: { $value } yuan in { $months ->
+    [one] one month
+   *[other] { $months } months
+  }, against a limit of { $threshold } yuan. { $action }
+spending-of-the-month = This household has had large spending this month: { $value } yuan, against a limit of { $threshold } yuan. { $action }
+uncovered-loss = This household has had a loss of { $value } yuan that relief and claims have not covered. { $action }
+unsafe-house = The house of this household is not safe to live in. { $action }
+low-income = This household has an income of { $value } yuan a head, { $margin } yuan below the line of { $threshold } yuan. { $action }
+spending-above-means = After its large spending this household has { $value } yuan a head left, { $margin } yuan below the line of { $threshold } yuan. { $action }
+reported = The situation of this household was reported or applied for. { $action }
+
+no-longer-met = What was said about this household holds no longer. Nothing more is asked for because of it.
+withdrawn = What was said about this household rested on data that were corrected. Please disregard it.
+
+department-request = Your records of this household show { $value } yuan. { $action }
+department-event = This household needs your attention. { $action }
+
+action-verify-at-the-door = Please verify at the door.
+action-move-to-safety = Please see first that the family is safe, then verify.
+action-check-reimbursement = Please check what can still be reimbursed.
+action-examine-aid = Please examine whether aid can be given.
+action-examine-allowance = Please examine whether an allowance can be given.
+action-examine-relief = Please examine whether relief can be given.
+action-examine-support = Please examine which support fits.
+action-make-the-house-safe = Please examine the house and arrange its repair.
+action-arrange-verification = Please arrange the verification.
+action-none = Nothing is asked for; this is for your information.

@@ -1,0 +1,29 @@
+# 预警所用的中文句子。每条信息为一两句话，村干部一看就懂。
+#
+# 变量：$value、$threshold、$margin 为金额（元）；$action 为下面的一条措施；$months 为统计的月数。
+# 句子中不写户编码：一人户的编码属于个人信息，预警记录中已有。给村里的句子不写疾病和残疾，只写“大额支出”。
+
+large-spending = 该户近{ $months }个月有大额支出 { $value } 元，警戒线为 { $threshold } 元。{ $action }
+spending-of-the-month = 该户本月有大额支出 { $value } 元，警戒线为 { $threshold } 元。{ $action }
+uncovered-loss = 该户有 { $value } 元损失未获救助或理赔。{ $action }
+unsafe-house = 该户的住房不安全。{ $action }
+low-income = 该户人均纯收入 { $value } 元，比监测线 { $threshold } 元低 { $margin } 元。{ $action }
+spending-above-means = 该户扣除大额支出后人均剩余 { $value } 元，比监测线 { $threshold } 元低 { $margin } 元。{ $action }
+reported = 该户的情况已由网格员上报或自主申报。{ $action }
+
+no-longer-met = 该户的原预警条件已不再符合，无需再为此采取行动。
+withdrawn = 该户的原预警所依据的数据已更正，请不再处理。
+
+department-request = 贵部门对该户的记录金额为 { $value } 元。{ $action }
+department-event = 该户需要贵部门关注。{ $action }
+
+action-verify-at-the-door = 请入户核实。
+action-move-to-safety = 请先确保住户安全，再入户核实。
+action-check-reimbursement = 请核查可报销费用。
+action-examine-aid = 请研究是否给予救助。
+action-examine-allowance = 请研究是否纳入低保等保障。
+action-examine-relief = 请研究是否给予灾害救助。
+action-examine-support = 请研究适用的帮扶措施。
+action-make-the-house-safe = 请鉴定房屋并安排修缮。
+action-arrange-verification = 请安排入户核实。
+action-none = 仅供知悉，无需行动。

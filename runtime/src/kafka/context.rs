@@ -1,0 +1,141 @@
+//! What librdkafka tells a worker's consumer beside records: rebalances, statistics. It decides nothing: a
+//! rebalance is put down here, and the loop takes it up as an event.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::clients::log_line;
+use crate::stage::PartitionId;
+
+/// A rebalance that waits for the loop.
+#[derive(Debug)]
+pub(super) enum Rebalance {
+    Assign(Vec<PartitionId>),
+    Revoke(Vec<PartitionId>),
+}
+
+/// What the client knew of a partition at its last statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The last stable offset.
+    pub(super) stable: i64,
+    /// The offset that is fetched next; it passes over control records, which committed offsets do not.
+    pub(super) next: i64,
+    /// Records fetched and not polled yet.
+    pub(super) queued: i64,
+}
+
+/// The context of a worker's consumer.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    seen: Mutex<BTreeMap<PartitionId, Seen>>,
+    /// Whether no broker answered at the last statistics.
+    broker_away: AtomicBool,
+    /// The consumer is being dropped: rebalances are answered at once, since no loop will.
+    closing: AtomicBool,
+}
+
+/// A mutex whose holder has panicked is still whole: every write to it is a single assignment.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Context {
+    pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
+        lock(&self.rebalances).pop_front()
+    }
+
+    pub(super) fn seen(&self, id: &PartitionId) -> Option<Seen> {
+        lock(&self.seen).get(id).copied()
+    }
+
+    pub(super) fn is_broker_away(&self) -> bool {
+        self.broker_away.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_broker_away(&self, away: bool) {
+        self.broker_away.store(away, Ordering::Relaxed);
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        // Bootstrap and coordinator handles are brokers to librdkafka too; one that is up is enough.
+        self.set_broker_away(!statistics.brokers.values().any(|broker| broker.state == "UP"));
+        let mut seen = lock(&self.seen);
+        for (topic, statistics) in &statistics.topics {
+            for (partition, row) in statistics.partitions.iter().filter(|(partition, _)| **partition >= 0) {
+                let id = PartitionId { topic: topic.clone(), partition: *partition };
+                seen.insert(id, Seen { stable: row.ls_offset, next: row.next_offset, queued: row.fetchq_cnt });
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka consumer");
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let is_assign = err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::SeqCst) {
+            let answered =
+                if is_assign { consumer.incremental_assign(list) } else { consumer.incremental_unassign(list) };
+            if let Err(error) = answered {
+                tracing::debug!(%error, "a rebalance during shutdown could not be answered");
+            }
+            return;
+        }
+        let ids = list
+            .elements()
+            .iter()
+            .map(|row| PartitionId { topic: row.topic().to_owned(), partition: row.partition() })
+            .collect();
+        lock(&self.rebalances).push_back(if is_assign { Rebalance::Assign(ids) } else { Rebalance::Revoke(ids) });
+    }
+}
+
+/// The context of a worker's producer: a delivery that fails makes its transaction abort, so it is only logged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Deliveries;
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka producer");
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            tracing::debug!(%error, "a record was not delivered");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! A consumer in a group with static membership, as the loop and the archive use it: rebalances as events, accepted
+//! partitions paused until they are resumed. It knows no producer and no stage.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::metadata::Metadata;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+
+use super::clients::{CALL_TIMEOUT, Connection, Identity, TRANSACTION_CALL_TIMEOUT, explain, explained};
+use super::context::{Context, Rebalance};
+use super::reader::{add, watermarks_failed};
+use crate::log::{LogError, Polled, Start};
+use crate::stage::{Header, PartitionId, Record};
+
+/// A partition as it was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) start: Start,
+    /// What was committed along with the offset; empty where nothing was.
+    pub(crate) metadata: String,
+}
+
+/// The consumer.
+pub(crate) struct Group {
+    name: String,
+    consumer: BaseConsumer<Context>,
+    /// Partitions that are paused.
+    paused: BTreeSet<PartitionId>,
+    /// Of these, the ones of which a record slipped through: they are sought back.
+    strayed: BTreeSet<PartitionId>,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Dropping a consumer answers its last rebalance; without a loop the context has to.
+        self.consumer.context().close();
+    }
+}
+
+/// Hands a message out as the loop has it.
+pub(super) fn with_record<R>(message: &BorrowedMessage<'_>, take: impl FnOnce(&Record<'_>) -> R) -> R {
+    let headers: Vec<Header<'_>> = message.headers().map_or_else(Vec::new, |headers| {
+        headers.iter().map(|header| Header { name: header.key, value: header.value.unwrap_or_default() }).collect()
+    });
+    take(&Record {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+        key: message.key(),
+        value: message.payload(),
+        headers: &headers,
+    })
+}
+
+impl Group {
+    /// Makes the consumer; it joins with [`Group::subscribe`].
+    pub(crate) fn new(connection: &Connection, identity: &Identity) -> Result<Self, LogError> {
+        let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
+        let consumer = connection.group_consumer(identity).create_with_context(Context::default()).map_err(refused)?;
+        let name = identity.group.clone();
+        Ok(Self { name, consumer, paused: BTreeSet::new(), strayed: BTreeSet::new() })
+    }
+
+    /// Joins the group for these topics.
+    pub(crate) fn subscribe(&self, topics: &[&str]) -> Result<(), LogError> {
+        let failed = |error: KafkaError| LogError::Broken(format!("the group cannot be joined: {error}"));
+        self.consumer.subscribe(topics).map_err(failed)
+    }
+
+    /// All topics. Broken while no broker answers.
+    pub(crate) fn metadata(&self) -> Result<Metadata, LogError> {
+        self.consumer.fetch_metadata(None, CALL_TIMEOUT).map_err(|error| {
+            // The reason for a refused connection comes as an event beside the call.
+            let reason = std::iter::from_fn(|| self.consumer.poll(Duration::ZERO))
+                .filter_map(|event| event.err().and_then(|error| error.rdkafka_error_code()))
+                .find(|code| matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL));
+            LogError::Broken(reason.map_or_else(|| explained(&error), explain))
+        })
+    }
+
+    /// The membership that a transaction names with its offsets.
+    pub(crate) fn membership(&self) -> Result<ConsumerGroupMetadata, LogError> {
+        let gone = || LogError::Broken("the consumer is in no group any more".to_owned());
+        self.consumer.group_metadata().ok_or_else(gone)
+    }
+
+    /// Commits an offset with metadata, outside any transaction, and waits for the broker's word.
+    pub(crate) fn commit_with(&self, id: &PartitionId, offset: i64, metadata: &str) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::new();
+        let mut row = list.add_partition(&id.topic, id.partition);
+        row.set_metadata(metadata);
+        let failed =
+            |error: KafkaError| LogError::Broken(format!("offsets cannot be committed: {}", explained(&error)));
+        row.set_offset(Offset::Offset(offset)).map_err(failed)?;
+        self.consumer.commit(&list, CommitMode::Sync).map_err(failed)
+    }
+
+    /// Stops the flow of partitions; what was fetched of them comes again after a resume.
+    pub(crate) fn pause(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        let list = list_of(positions)?;
+        self.paused.extend(positions.iter().map(|(id, _)| id.clone()));
+        self.consumer.pause(&list).map_err(|error| LogError::Broken(format!("a pause failed: {error}")))
+    }
+
+    /// Whether no broker answers.
+    pub(crate) fn is_broker_away(&self) -> bool {
+        self.consumer.context().is_broker_away()
+    }
+
+    /// Records between what is committed and the last stable offset, as of the last statistics; none before them.
+    /// Where everything was fetched and polled the lag is 0, although the committed offset may stand before control
+    /// records that are never delivered.
+    pub(crate) fn lag(&self, id: &PartitionId, committed: i64) -> Option<i64> {
+        let seen = self.consumer.context().seen(id).filter(|seen| seen.stable >= 0)?;
+        let all_read = seen.queued == 0 && seen.next >= seen.stable;
+        Some(if all_read { 0 } else { (seen.stable - committed).max(0) })
+    }
+
+    fn next_rebalance<R>(&self) -> Option<Polled<R>> {
+        Some(match self.consumer.context().next_rebalance()? {
+            Rebalance::Assign(ids) => Polled::Assigned(ids),
+            Rebalance::Revoke(ids) => Polled::Revoked { ids, lost: self.consumer.assignment_lost() },
+        })
+    }
+
+    pub(crate) fn poll<R>(
+        &mut self,
+        wait: Duration,
+        take: impl FnOnce(&Record<'_>) -> R,
+    ) -> Result<Polled<R>, LogError> {
+        // What a rebalance takes away is not applied any more, so it goes before records that were fetched earlier.
+        if let Some(rebalance) = self.next_rebalance() {
+            return Ok(rebalance);
+        }
+        match self.consumer.poll(wait) {
+            None => Ok(self.next_rebalance().unwrap_or(Polled::Idle)),
+            Some(Ok(message)) => {
+                if !self.paused.is_empty() {
+                    let id = PartitionId { topic: message.topic().to_owned(), partition: message.partition() };
+                    if self.paused.contains(&id) {
+                        self.strayed.insert(id);
+                    }
+                }
+                Ok(Polled::Record(with_record(&message, take)))
+            }
+            Some(Err(error)) => self.poll_failed(&error),
+        }
+    }
+
+    /// Takes partitions on, paused, each from its committed offset or its earliest.
+    pub(crate) fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Accepted>, LogError> {
+        let accepted = self.committed(ids)?;
+        let position = |start: &Start| start.committed.unwrap_or(start.earliest).max(start.earliest);
+        let positions: Vec<_> = accepted.iter().map(|row| (row.start.id.clone(), position(&row.start))).collect();
+        self.assign(&positions)?;
+        Ok(accepted)
+    }
+
+    /// What is committed for partitions, and what of them the log still has.
+    pub(crate) fn committed(&self, ids: &[PartitionId]) -> Result<Vec<Accepted>, LogError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut asked = TopicPartitionList::with_capacity(ids.len());
+        for id in ids {
+            asked.add_partition(&id.topic, id.partition);
+        }
+        let failed = |error: KafkaError| LogError::Broken(format!("committed offsets: {}", explained(&error)));
+        // With read_committed the broker answers with stable offsets only, once pending ones are decided.
+        let committed = self.consumer.committed_offsets(asked, TRANSACTION_CALL_TIMEOUT).map_err(failed)?;
+        let mut accepted = Vec::with_capacity(ids.len());
+        for row in committed.elements() {
+            row.error().map_err(failed)?;
+            let id = PartitionId { topic: row.topic().to_owned(), partition: row.partition() };
+            let (earliest, _) = self
+                .consumer
+                .fetch_watermarks(&id.topic, id.partition, CALL_TIMEOUT)
+                .map_err(|error| watermarks_failed(&id.topic, id.partition, &error))?;
+            let committed = if let Offset::Offset(offset) = row.offset() { Some(offset) } else { None };
+            let metadata = row.metadata().to_owned();
+            accepted.push(Accepted { start: Start { id, committed, earliest }, metadata });
+        }
+        Ok(accepted)
+    }
+
+    /// Assigns partitions from these offsets, paused. A consumer that gets nothing must say so too, or the group
+    /// waits for it.
+    pub(crate) fn assign(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        let list = list_of(positions)?;
+        let failed = |error: KafkaError| LogError::Broken(format!("an assignment failed: {error}"));
+        self.consumer.incremental_assign(&list).map_err(failed)?;
+        if positions.is_empty() { Ok(()) } else { self.pause(positions) }
+    }
+
+    pub(crate) fn resume(&mut self, id: &PartitionId, offset: i64) -> Result<(), LogError> {
+        if self.strayed.remove(id) {
+            self.rewind(&[(id.clone(), offset)])?;
+        }
+        self.paused.remove(id);
+        let list = list_of(&[(id.clone(), offset)])?;
+        self.consumer.resume(&list).map_err(|error| LogError::Broken(format!("a resume failed: {error}")))
+    }
+
+    pub(crate) fn release(&mut self, ids: &[PartitionId]) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::with_capacity(ids.len());
+        for id in ids {
+            list.add_partition(&id.topic, id.partition);
+            self.paused.remove(id);
+            self.strayed.remove(id);
+        }
+        self.consumer
+            .incremental_unassign(&list)
+            .map_err(|error| LogError::Broken(format!("partitions could not be given back: {error}")))
+    }
+
+    pub(crate) fn rewind(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let failed = |error: KafkaError| LogError::Broken(format!("a rewind failed: {}", explained(&error)));
+        let sought = self.consumer.seek_partitions(list_of(positions)?, CALL_TIMEOUT).map_err(failed)?;
+        sought.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(failed)
+    }
+
+    /// What an error of a poll means.
+    fn poll_failed<R>(&self, error: &KafkaError) -> Result<Polled<R>, LogError> {
+        use RDKafkaErrorCode as Code;
+        let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            return Err(LogError::Broken(explain(code)));
+        }
+        match code {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::NoOffset => Err(LogError::Halt(format!(
+                "group {}: records were deleted before they were read, or offsets are gone ({code}): compare the \
+                 group's offsets with the topics' earliest",
+                self.name
+            ))),
+            Code::AllBrokersDown => {
+                self.consumer.context().set_broker_away(true);
+                tracing::warn!("{}", explain(code));
+                Ok(Polled::Idle)
+            }
+            Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut => {
+                tracing::debug!("{}", explain(code));
+                Ok(Polled::Idle)
+            }
+            Code::PollExceeded
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::SSL
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::FencedInstanceId => Err(LogError::Broken(explain(code))),
+            _ => {
+                tracing::warn!("the consumer says: {}", explain(code));
+                Ok(Polled::Idle)
+            }
+        }
+    }
+}
+
+/// A list of partitions with offsets.
+pub(super) fn list_of(positions: &[(PartitionId, i64)]) -> Result<TopicPartitionList, LogError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (id, offset) in positions {
+        add(&mut list, &id.topic, id.partition, *offset)?;
+    }
+    Ok(list)
+}

@@ -1,0 +1,241 @@
+//! Kafka as one worker sees it: one consumer in a group with static membership, one transactional producer. It
+//! knows no stage.
+//!
+//! A transaction call that times out, or fails in a way that is not known to be harmless, leaves the outcome
+//! unknown: a late `EndTxn` can land on the next transaction. So such a failure is [`LogError::Broken`], and the
+//! worker with both clients is thrown away.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::clients::{Connection, Identity, TRANSACTION_CALL_TIMEOUT, explain, explained};
+use super::context::Deliveries;
+use super::group::{Group, list_of};
+use super::reader::KafkaReader;
+use super::supervisor::WorkerSpec;
+use super::watchdog::Watch;
+use crate::log::{Log, LogError, Polled, Start};
+use crate::partitioner::place;
+use crate::stage::{Header, Outbox, Outgoing, PartitionCounts, PartitionId, Record, Topology};
+
+/// How long a full producer queue is waited for before its broker counts as lost.
+const QUEUE_FULL_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a flush waits before it looks again: shorter steps make the client spin on its clock.
+const FLUSH_STEP: Duration = Duration::from_millis(5);
+
+/// The port of one worker.
+pub struct KafkaLog {
+    connection: Connection,
+    identity: Identity,
+    group: Group,
+    producer: BaseProducer<Deliveries>,
+    outputs: Vec<String>,
+    counts: BTreeMap<String, i32>,
+    watch: Watch,
+}
+
+impl KafkaLog {
+    /// The port of the worker that a spec describes, for a stage with these topics.
+    pub fn open(spec: &WorkerSpec, topology: &Topology) -> Result<Self, LogError> {
+        let id = spec.worker_id(topology.stage);
+        let watch = spec.watchdog.watch(&id);
+        let identity = Identity { group: topology.stage.to_owned(), id };
+        Self::connect(&spec.connection, &identity, topology, spec.settings.record_bytes_max, watch)
+    }
+
+    /// Makes both clients, fences a former worker of the same identity and joins the group. Broken while no broker
+    /// answers.
+    fn connect(
+        connection: &Connection,
+        identity: &Identity,
+        topology: &Topology,
+        record_bytes_max: usize,
+        watch: Watch,
+    ) -> Result<Self, LogError> {
+        let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
+        let group = Group::new(connection, identity)?;
+        let producer: BaseProducer<Deliveries> = connection
+            .transactional_producer(identity, record_bytes_max)
+            .create_with_context(Deliveries)
+            .map_err(refused)?;
+        let metadata = group.metadata()?;
+        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        let counts = topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as i32)).collect();
+        let log = Self {
+            connection: connection.clone(),
+            identity: identity.clone(),
+            group,
+            producer,
+            outputs: topology.outputs.clone(),
+            counts,
+            watch,
+        };
+        let topics = topology.inputs.iter().chain(&topology.outputs).chain(&topology.reference);
+        let absent: Vec<&str> = topics.filter(|topic| log.partitions(topic) == 0).map(String::as_str).collect();
+        if !absent.is_empty() {
+            return Err(LogError::Broken(format!(
+                "these topics do not exist, create them first: {}",
+                absent.join(", ")
+            )));
+        }
+        let armed = log.watch.arm();
+        log.producer
+            .init_transactions(TRANSACTION_CALL_TIMEOUT)
+            .map_err(|error| LogError::Broken(format!("transactions cannot be begun: {}", explained(&error))))?;
+        drop(armed);
+        let inputs: Vec<&str> = topology.inputs.iter().map(String::as_str).collect();
+        log.group.subscribe(&inputs)?;
+        Ok(log)
+    }
+
+    /// Waits until everything is delivered. The client's own flush looks again only every 100 ms where, as here,
+    /// deliveries that succeed are not reported, which would make that the least that a commit takes.
+    fn flush(&self) -> Result<(), LogError> {
+        let started = Instant::now();
+        loop {
+            match self.producer.flush(FLUSH_STEP) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
+                    if started.elapsed() < TRANSACTION_CALL_TIMEOUT => {}
+                Err(error) => return Err(transaction_failed("flush", &error)),
+            }
+        }
+    }
+
+    /// What ends the process if a call hangs.
+    pub(super) fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+
+    /// The consumer, for what only Kafka knows.
+    pub(super) fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn send(&self, record: &Outgoing<'_>, headers: &[Header<'_>]) -> Result<(), LogError> {
+        let topic = self.outputs.get(record.output).ok_or_else(|| {
+            LogError::Halt(format!("output {} is beyond the outputs of {}", record.output, self.identity.group))
+        })?;
+        let partition = place(record.placement, record.key, self.partitions(topic));
+        let mut message = BaseRecord::<[u8], [u8]>::to(topic).partition(partition);
+        message.key = record.key;
+        message.payload = record.value;
+        if !headers.is_empty() {
+            let owned = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |owned, header| {
+                owned.insert(MessageHeader { key: header.name, value: Some(header.value) })
+            });
+            message = message.headers(owned);
+        }
+        let started = Instant::now();
+        loop {
+            let (error, again) = match self.producer.send(message) {
+                Ok(()) => return Ok(()),
+                Err(failed) => failed,
+            };
+            match error.rdkafka_error_code() {
+                // A full queue is backpressure, not an error: the producer gets time to empty it.
+                Some(RDKafkaErrorCode::QueueFull) if started.elapsed() < QUEUE_FULL_LIMIT => {
+                    self.producer.poll(Duration::from_millis(10));
+                    message = again;
+                }
+                Some(code @ RDKafkaErrorCode::MessageSizeTooLarge) => {
+                    return Err(LogError::Halt(format!("{topic}/{partition}: {}", explain(code))));
+                }
+                // The transaction has failed already: so the commit would say.
+                Some(RDKafkaErrorCode::State) => return Err(LogError::Abortable(error.to_string())),
+                _ => return Err(LogError::Broken(format!("{topic}/{partition}: {}", explained(&error)))),
+            }
+        }
+    }
+}
+
+/// What a failed transaction call means.
+fn transaction_failed(call: &str, error: &KafkaError) -> LogError {
+    match error {
+        KafkaError::Transaction(inner) if inner.txn_requires_abort() => LogError::Abortable(format!("{call}: {inner}")),
+        _ => LogError::Broken(format!("{call}: {}", explained(error))),
+    }
+}
+
+impl PartitionCounts for KafkaLog {
+    fn partitions(&self, topic: &str) -> i32 {
+        self.counts.get(topic).copied().unwrap_or(0)
+    }
+}
+
+impl Log for KafkaLog {
+    type Reader = KafkaReader;
+
+    fn poll<R>(&mut self, wait: Duration, take: impl FnOnce(&Record<'_>) -> R) -> Result<Polled<R>, LogError> {
+        self.group.poll(wait, take)
+    }
+
+    fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
+        Ok(self.group.accept(ids)?.into_iter().map(|accepted| accepted.start).collect())
+    }
+
+    fn resume(&mut self, id: &PartitionId, offset: i64) -> Result<(), LogError> {
+        self.group.resume(id, offset)
+    }
+
+    fn release(&mut self, ids: &[PartitionId]) -> Result<(), LogError> {
+        self.group.release(ids)
+    }
+
+    fn rewind(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        self.group.rewind(positions)
+    }
+
+    fn begin(&mut self) -> Result<(), LogError> {
+        self.producer.begin_transaction().map_err(|error| transaction_failed("begin", &error))
+    }
+
+    fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError> {
+        let mut headers = Vec::new();
+        for index in 0..outbox.len() {
+            let Some(record) = outbox.get(index, &mut headers) else { break };
+            self.send(&record, &headers)?;
+        }
+        self.producer.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    fn commit(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        let _armed = self.watch.arm();
+        let list = list_of(positions)?;
+        let group = self.group.membership()?;
+        self.flush()?;
+        self.producer
+            .send_offsets_to_transaction(&list, &group, TRANSACTION_CALL_TIMEOUT)
+            .map_err(|error| transaction_failed("offsets", &error))?;
+        self.producer.commit_transaction(TRANSACTION_CALL_TIMEOUT).map_err(|error| transaction_failed("commit", &error))
+    }
+
+    fn abort(&mut self) -> Result<(), LogError> {
+        let _armed = self.watch.arm();
+        let producer = &self.producer;
+        let done = AtomicBool::new(false);
+        // An abort waits until the delivery reports of purged records are taken, which only a poll does.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    producer.poll(Duration::from_millis(10));
+                }
+            });
+            let aborted = producer.abort_transaction(TRANSACTION_CALL_TIMEOUT);
+            done.store(true, Ordering::SeqCst);
+            aborted
+        })
+        .map_err(|error| LogError::Broken(format!("abort: {}", explained(&error))))
+    }
+
+    fn reader(&mut self) -> Result<KafkaReader, LogError> {
+        KafkaReader::new(&self.connection, &self.identity)
+    }
+}

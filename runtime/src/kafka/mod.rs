@@ -1,0 +1,18 @@
+//! The one loop on Kafka. It knows no stage: a service hands it a factory.
+
+mod clients;
+mod context;
+mod group;
+mod log;
+mod reader;
+mod supervisor;
+mod watchdog;
+
+pub use clients::Connection;
+pub(crate) use clients::Identity;
+pub(crate) use group::Group;
+pub use log::KafkaLog;
+pub use reader::KafkaReader;
+pub(crate) use supervisor::keep_going;
+pub use supervisor::{Stop, WorkerFault, WorkerSpec, run_worker};
+pub use watchdog::EXIT_CODE;

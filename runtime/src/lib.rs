@@ -1,0 +1,18 @@
+//! The plumbing: the one loop, on Kafka and on the memory log; ClickHouse, configuration, telemetry, shutdown. It
+//! knows no service, no core and no rule: stages come to it through [`stage::Stage`].
+
+#[cfg(test)]
+extern crate self as runtime;
+
+pub mod archive;
+pub mod config;
+pub mod held;
+pub mod kafka;
+pub mod log;
+pub mod memory;
+pub mod partitioner;
+pub mod service;
+pub mod stage;
+pub mod table;
+pub mod telemetry;
+pub mod worker;

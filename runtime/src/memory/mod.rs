@@ -1,0 +1,261 @@
+//! The memory log: topics, groups and atomic transactions in one process and on one thread, and a driver that runs
+//! stages on it until nothing more comes. The same input gives the same bytes: no clock and no thread decides
+//! anything. It knows no stage by name.
+//!
+//! ```
+//! use runtime::memory::{Memory, Pipeline, TopicSettings};
+//!
+//! let memory = Memory::new();
+//! memory.create("subjects.entries", TopicSettings::new(8));
+//! memory.append("subjects.entries", 3, Some(b"key"), Some(b"value"), &[]).unwrap();
+//! let mut pipeline = Pipeline::new(&memory);
+//! // pipeline.add(stage, Default::default()) for each stage, in the order of the picture
+//! pipeline.run().unwrap();
+//! assert_eq!(memory.records("subjects.entries").len(), 1);
+//! ```
+
+mod port;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+pub use port::{MemoryPort, MemoryReader, Order};
+pub use store::{Keep, TopicSettings};
+
+use crate::held::HeldRecord;
+use crate::partitioner::place;
+use crate::stage::{Figures, Header, Placement, Record, Stage};
+use crate::worker::{Bounds, Settings, Turn, Unobserved, Worker, WorkerError};
+use store::{Store, Stored};
+
+/// An append or a read named a partition that does not exist.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the memory log has no {topic}/{partition}; create the topic with enough partitions")]
+pub struct NoSuchPartition {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+}
+
+/// A handle on a memory log; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    store: Rc<RefCell<Store>>,
+}
+
+impl Memory {
+    /// An empty log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Creates a topic; one that exists stays as it is.
+    pub fn create(&self, topic: &str, settings: TopicSettings) {
+        self.store.borrow_mut().create(topic, settings);
+    }
+
+    /// The names of all topics, sorted.
+    pub fn topics(&self) -> Vec<String> {
+        self.store.borrow().topics().map(str::to_owned).collect()
+    }
+
+    /// How many partitions a topic has; 0 where there is no such topic.
+    pub fn partitions(&self, topic: &str) -> i32 {
+        self.store.borrow().partitions(topic)
+    }
+
+    /// The timestamp that records appended from now on carry, in milliseconds since 1970-01-01T00:00:00Z; 0 at first.
+    pub fn set_timestamp_ms(&self, timestamp_ms: i64) {
+        self.store.borrow_mut().timestamp_ms = timestamp_ms;
+    }
+
+    /// Appends a record to a partition and says its offset.
+    pub fn append(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header<'_>],
+    ) -> Result<i64, NoSuchPartition> {
+        let mut store = self.store.borrow_mut();
+        let record = Stored::new(key, value, headers, store.timestamp_ms);
+        store.append(topic, partition, record).ok_or_else(|| NoSuchPartition { topic: topic.to_owned(), partition })
+    }
+
+    /// Appends a record to the partition that its placement means, and says its partition and offset.
+    pub fn append_placed(
+        &self,
+        topic: &str,
+        placement: Placement,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header<'_>],
+    ) -> Result<(i32, i64), NoSuchPartition> {
+        let partition = place(placement, key, self.partitions(topic));
+        Ok((partition, self.append(topic, partition, key, value, headers)?))
+    }
+
+    /// The offset after the last record of a partition; 0 where there is no such partition.
+    pub fn end(&self, topic: &str, partition: i32) -> i64 {
+        self.store.borrow().end(topic, partition).unwrap_or(0)
+    }
+
+    /// The offset that a group (a stage's name) has committed.
+    pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        self.store.borrow().committed(group, topic, partition)
+    }
+
+    /// Shows every record that a topic still keeps, by partition and offset.
+    pub fn for_each(&self, topic: &str, mut take: impl FnMut(&Record<'_>)) {
+        self.for_each_from(topic, &BTreeMap::new(), &mut take);
+    }
+
+    /// Shows every kept record of a topic from the given offset of each partition on (0 where none is given): what a
+    /// caller that follows a topic asks for again and again.
+    pub fn for_each_from(&self, topic: &str, from: &BTreeMap<i32, i64>, take: &mut dyn FnMut(&Record<'_>)) {
+        for partition in 0..self.partitions(topic) {
+            let mut position = from.get(&partition).copied().unwrap_or(0);
+            loop {
+                let found = self.store.borrow().read(topic, partition, position);
+                let Some((offset, record)) = found else { break };
+                record.with((topic, partition, offset), &mut *take);
+                position = offset + 1;
+            }
+        }
+    }
+
+    /// Copies of every record that a topic still keeps, by partition and offset.
+    pub fn records(&self, topic: &str) -> Vec<HeldRecord> {
+        let mut records = Vec::new();
+        self.for_each(topic, |record| records.push(HeldRecord::of(record)));
+        records
+    }
+
+    /// The latest value of each key of a compacted topic; keys whose latest record is a tombstone are left out.
+    pub fn latest(&self, topic: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut latest = BTreeMap::new();
+        self.for_each(topic, |record| {
+            let Some(key) = record.key else { return };
+            match record.value {
+                Some(value) => latest.insert(key.to_vec(), value.to_vec()),
+                None => latest.remove(key),
+            };
+        });
+        latest
+    }
+
+    /// Drops what every reading stage has read, in topics made with [`Keep::Unread`]; a pipeline does it itself
+    /// between its rounds.
+    pub fn drop_read(&self) {
+        self.store.borrow_mut().drop_read();
+    }
+}
+
+/// How a stage runs on the memory log.
+#[derive(Clone, Debug, Default)]
+pub struct StageOptions {
+    /// When a transaction closes; its time is not looked at, since no clock decides anything here.
+    pub bounds: Bounds,
+    /// In which order the input partitions are read.
+    pub order: Order,
+    /// Ordinals of transactions, from 0, that are made to abort at their commit.
+    pub aborts: BTreeSet<u64>,
+}
+
+/// A worker without its types.
+trait Run {
+    fn turn(&mut self) -> Result<Turn, WorkerError>;
+    fn close(&mut self) -> Result<(), WorkerError>;
+    fn figures(&self) -> Figures;
+}
+
+impl<S: Stage> Run for Worker<S, MemoryPort> {
+    fn turn(&mut self) -> Result<Turn, WorkerError> {
+        self.turn(Duration::ZERO)
+    }
+
+    fn close(&mut self) -> Result<(), WorkerError> {
+        self.close()
+    }
+
+    fn figures(&self) -> Figures {
+        self.figures()
+    }
+}
+
+/// Stages on one memory log.
+pub struct Pipeline {
+    memory: Memory,
+    workers: Vec<(&'static str, Box<dyn Run>)>,
+}
+
+impl Pipeline {
+    /// A pipeline without stages.
+    pub fn new(memory: &Memory) -> Self {
+        Self { memory: memory.clone(), workers: Vec::new() }
+    }
+
+    /// Adds a stage that owns every partition of its inputs. Its topics must have been created. It goes on from the
+    /// offsets that a stage of the same name has committed, and restores its state as on Kafka.
+    pub fn add<S: Stage + 'static>(&mut self, stage: S, options: StageOptions) {
+        let StageOptions { bounds, order, aborts } = options;
+        let settings = Settings { bounds: Bounds { time: None, ..bounds }, figures_every: None };
+        let name = stage.topology().stage;
+        let port = MemoryPort::new(Rc::clone(&self.memory.store), stage.topology(), order, aborts);
+        self.workers.push((name, Box::new(Worker::new(stage, port, settings, Box::new(Unobserved)))));
+    }
+
+    /// Runs every stage, in the order in which they were added and round after round, until none finds anything
+    /// more. Whatever is open then is committed.
+    pub fn run(&mut self) -> Result<(), WorkerError> {
+        loop {
+            let mut worked = false;
+            for (_, worker) in &mut self.workers {
+                loop {
+                    // A commit that is made to abort brings records back, so idle means idle after the commit.
+                    while worker.turn()? == Turn::Worked {
+                        worked = true;
+                    }
+                    worker.close()?;
+                    if worker.turn()? == Turn::Idle {
+                        break;
+                    }
+                }
+            }
+            self.memory.drop_read();
+            if !worked {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends a stage without committing what it has open, as a kill does; what it committed stays.
+    pub fn kill(&mut self, stage: &str) {
+        self.workers.retain(|(name, _)| *name != stage);
+    }
+
+    /// At most `turns` turns of one stage, without a commit at the end: to stop a stage in the middle of its work.
+    pub fn turn(&mut self, stage: &str, turns: usize) -> Result<(), WorkerError> {
+        for (_, worker) in self.workers.iter_mut().filter(|(name, _)| *name == stage) {
+            for _ in 0..turns {
+                worker.turn()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The figures of a stage, over all partitions; none for a stage that is not here.
+    pub fn figures(&self, stage: &str) -> Figures {
+        self.workers
+            .iter()
+            .find(|(name, _)| *name == stage)
+            .map_or_else(Figures::default, |(_, worker)| worker.figures())
+    }
+}

@@ -1,0 +1,187 @@
+//! The loop on the memory log: what it must do on Kafka too, row by row.
+
+use super::*;
+
+#[path = "../../tests/support/tally.rs"]
+mod tally;
+
+use tally::Tally;
+
+fn city(partitions: i32, words: &[&str]) -> Memory {
+    let memory = Memory::new();
+    for (topic, settings) in [
+        ("words", TopicSettings::new(partitions)),
+        ("said", TopicSettings::new(2)),
+        ("tallies", TopicSettings::compacted(partitions)),
+        ("rules", TopicSettings::new(1)),
+    ] {
+        memory.create(topic, settings);
+    }
+    say(&memory, words);
+    memory
+}
+
+/// Each word is `key` or `key:value`.
+fn say(memory: &Memory, words: &[&str]) {
+    for word in words {
+        let (key, value) = word.split_once(':').unwrap_or((word, "word"));
+        memory.append_placed("words", Placement::ByKey, Some(key.as_bytes()), Some(value.as_bytes()), &[]).unwrap();
+    }
+}
+
+fn heard(memory: &Memory) -> Vec<String> {
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let mut heard: Vec<String> = memory
+        .records("said")
+        .iter()
+        .map(|record| format!("{} {}", text(record.key()), text(record.value())))
+        .collect();
+    heard.sort();
+    heard
+}
+
+fn options(records: usize, aborts: &[u64]) -> StageOptions {
+    StageOptions {
+        bounds: Bounds { records, ..Bounds::default() },
+        aborts: aborts.iter().copied().collect(),
+        ..StageOptions::default()
+    }
+}
+
+fn run(memory: &Memory, options: StageOptions) {
+    let mut pipeline = Pipeline::new(memory);
+    pipeline.add(Tally::new(""), options);
+    pipeline.run().unwrap();
+}
+
+const WORDS: [&str; 9] = ["a", "b", "a", "c", "a", "b", "d", "e", "a"];
+const HEARD: [&str; 9] = ["a 1", "a 2", "a 3", "a 4", "b 1", "b 2", "c 1", "d 1", "e 1"];
+
+#[test]
+fn every_record_counts_once_wherever_transactions_close_and_abort() {
+    let rows: [(usize, &[u64]); 6] = [(1, &[]), (2, &[]), (100, &[]), (1, &[0, 3, 4]), (2, &[0, 1, 2]), (100, &[0])];
+    for (records, aborts) in rows {
+        for partitions in [1, 3] {
+            let memory = city(partitions, &WORDS);
+            run(&memory, options(records, aborts));
+            assert_eq!(heard(&memory), HEARD, "{records} records, aborts {aborts:?}, {partitions} partitions");
+            let tallies = memory.latest("tallies");
+            assert_eq!(tallies.get(&b"a"[..]).map(Vec::as_slice), Some(&b"4"[..]));
+        }
+    }
+}
+
+#[test]
+fn a_killed_stage_goes_on_from_its_commit_and_its_changelog() {
+    for turns in 1..12 {
+        let memory = city(2, &WORDS);
+        let mut pipeline = Pipeline::new(&memory);
+        pipeline.add(Tally::new(""), options(2, &[]));
+        pipeline.turn("tally", turns).unwrap();
+        pipeline.kill("tally");
+        pipeline.add(Tally::new(""), options(3, &[]));
+        pipeline.run().unwrap();
+        assert_eq!(heard(&memory), HEARD, "killed after {turns} turns");
+        let words: i64 = pipeline.figures("tally").rows.iter().map(|row| row.2).sum();
+        assert_eq!(words, 9);
+    }
+}
+
+#[test]
+fn a_changelog_has_one_record_per_key_and_transaction() {
+    let memory = city(1, &WORDS);
+    run(&memory, options(100, &[]));
+    assert_eq!(memory.records("tallies").len(), 5);
+}
+
+#[test]
+fn a_sweep_spreads_over_transactions_and_survives_a_kill_and_an_abort() {
+    let expected = ["a 1", "a 2", "a swept 2", "b 1", "b swept 1", "c 1", "c swept 1", "d 1"];
+    for (records, aborts) in [(1, &[][..]), (2, &[1]), (1, &[4, 5]), (100, &[])] {
+        let memory = city(1, &["a", "b", "c", "a", "x:sweep", "d"]);
+        run(&memory, options(records, aborts));
+        assert_eq!(heard(&memory), expected, "{records} records, aborts {aborts:?}");
+    }
+    for turns in 1..12 {
+        let memory = city(1, &["a", "b", "c", "a", "x:sweep", "d"]);
+        let mut pipeline = Pipeline::new(&memory);
+        pipeline.add(Tally::new(""), options(1, &[]));
+        pipeline.turn("tally", turns).unwrap();
+        pipeline.kill("tally");
+        pipeline.add(Tally::new(""), options(1, &[]));
+        pipeline.run().unwrap();
+        assert_eq!(heard(&memory), expected, "killed after {turns} turns");
+    }
+}
+
+#[test]
+fn the_reference_topic_is_read_as_far_as_a_record_needs_it() {
+    let memory = city(1, &["a:rule 1", "b:rule 2", "c:rule 1"]);
+    for rule in ["one", "two", "three"] {
+        memory.append("rules", 0, None, Some(rule.as_bytes()), &[]).unwrap();
+    }
+    run(&memory, options(100, &[]));
+    assert_eq!(heard(&memory), ["a one", "b one+two", "c one+two"]);
+}
+
+#[test]
+fn a_need_beyond_the_reference_topic_is_an_error_that_says_so() {
+    let memory = city(1, &["a:rule 3"]);
+    let mut pipeline = Pipeline::new(&memory);
+    pipeline.add(Tally::new(""), StageOptions::default());
+    let error = pipeline.run().unwrap_err().to_string();
+    assert_eq!(error, "rules/0 ends at 0, but is needed up to 3");
+}
+
+#[test]
+fn an_error_of_the_stage_names_the_record() {
+    let memory = city(1, &["a"]);
+    memory.append("words", 0, None, None, &[]).unwrap();
+    let mut pipeline = Pipeline::new(&memory);
+    pipeline.add(Tally::new(""), StageOptions::default());
+    let error = pipeline.run().unwrap_err().to_string();
+    assert_eq!(error, "tally: words/0 at offset 1: a word has a key and a value");
+}
+
+#[test]
+fn the_same_seed_reads_in_the_same_order() {
+    let order_of = |seed| {
+        let memory = city(4, &WORDS);
+        let order = Order::Shuffled(seed);
+        run(&memory, StageOptions { order, ..StageOptions::default() });
+        let said: Vec<_> = memory.records("said");
+        (said, heard(&memory))
+    };
+    assert_eq!(order_of(7), order_of(7));
+    assert_eq!(order_of(7).1, order_of(8).1);
+    assert!((0..20).any(|seed| order_of(seed).0 != order_of(7).0));
+}
+
+#[test]
+fn what_all_have_read_is_dropped_and_a_compacted_topic_keeps_the_latest() {
+    let memory = Memory::new();
+    memory.create("words", TopicSettings::new(1).dropping_read());
+    memory.create("said", TopicSettings::new(1));
+    memory.create("tallies", TopicSettings::compacted(1));
+    memory.create("rules", TopicSettings::new(1));
+    say(&memory, &WORDS);
+    run(&memory, options(2, &[]));
+    assert_eq!(memory.records("words"), []);
+    say(&memory, &["a"]);
+    run(&memory, options(2, &[]));
+    assert_eq!(memory.latest("tallies").get(&b"a"[..]).map(Vec::as_slice), Some(&b"5"[..]));
+    assert_eq!(memory.end("words", 0), 10);
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_named() {
+    let memory = Memory::new();
+    memory.create("words", TopicSettings::new(1));
+    memory.create("tallies", TopicSettings::new(1));
+    say(&memory, &["a"]);
+    let mut pipeline = Pipeline::new(&memory);
+    pipeline.add(Tally::new(""), StageOptions::default());
+    let error = pipeline.run().unwrap_err().to_string();
+    assert!(error.contains("there is no said/0"), "{error}");
+    assert_eq!(memory.append("said", 0, None, None, &[]), Err(NoSuchPartition { topic: "said".into(), partition: 0 }));
+}

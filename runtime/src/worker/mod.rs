@@ -1,0 +1,478 @@
+//! THE loop: poll, apply, publish, commit; assign, restore, revoke; abort and undo. It is the same on Kafka and on
+//! the memory log, and knows neither, nor any stage.
+//!
+//! One worker owns one [`Log`] port, one [`Stage`] and the states of its partitions, on one thread. What a
+//! transaction holds is decided by [`Bounds`] alone; what a stage says must not depend on it.
+
+mod observer;
+mod restore;
+mod slots;
+
+use std::time::{Duration, Instant};
+
+pub use observer::{Commit, Happened, Observer, Restoring, Unobserved};
+
+use crate::held::HeldRecord;
+use crate::log::{Log, LogError, Polled, Read, Reader, Until};
+use crate::stage::{Figures, Need, Outbox, PartitionId, Record, Stage, StageError, Step};
+use restore::Restores;
+use slots::{Phase, Slot, Slots};
+
+/// How long one record may be worked on (a sweep over every household) before the log is polled again: far below
+/// Kafka's `max.poll.interval.ms` of 300 s.
+const SWEEP_WITHOUT_POLL: Duration = Duration::from_secs(10);
+/// How long the loop waits for records of the reference topic which an input record says are there.
+const REFERENCE_WAIT: Duration = Duration::from_mins(1);
+/// The outbox is handed to the log when it holds this many bytes, so that the log sends while the stage goes on.
+const OUTBOX_BYTES: usize = 256 * 1024;
+/// The clock is read once in this many records.
+const RECORDS_PER_CLOCK: usize = 32;
+/// After so many aborts without a commit the worker is built anew.
+const ABORTS_IN_A_ROW_MAX: u32 = 10;
+
+/// When a transaction closes: at whichever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Records applied.
+    pub records: usize,
+    /// Bytes of applied records and of what is published.
+    pub bytes: usize,
+    /// Time since its first record; none on the memory log, where no clock decides anything.
+    pub time: Option<Duration>,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { records: 20_000, bytes: 16 << 20, time: Some(Duration::from_millis(100)) }
+    }
+}
+
+/// How a worker runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// When a transaction closes.
+    pub bounds: Bounds,
+    /// How often the figures of the partitions are told; none: never.
+    pub figures_every: Option<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { bounds: Bounds::default(), figures_every: Some(Duration::from_secs(1)) }
+    }
+}
+
+/// Why a worker stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The worker is to be thrown away and built anew; nothing committed is lost by it.
+    #[error("{0}")]
+    Rebuild(String),
+    /// Going on would lose something: the process must end.
+    #[error("{0}")]
+    Halt(String),
+    /// The stage cannot go on: the process must end.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+}
+
+impl From<LogError> for WorkerError {
+    fn from(error: LogError) -> Self {
+        match error {
+            // Outside a transaction there is nothing to abort, so an abortable error is as unknown as any other.
+            LogError::Abortable(what) | LogError::Broken(what) => Self::Rebuild(what),
+            LogError::Halt(what) => Self::Halt(what),
+        }
+    }
+}
+
+/// What one turn of the loop did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Something was done.
+    Worked,
+    /// Nothing came.
+    Idle,
+}
+
+/// The open transaction.
+#[derive(Debug, Default)]
+struct Open {
+    /// Whether the log has been told to begin.
+    begun: bool,
+    /// Calls of `apply`; more than records where a record takes several.
+    steps: usize,
+    since: Option<Instant>,
+    commit: Commit,
+}
+
+/// What became of a record within a poll.
+enum Visit {
+    Done,
+    /// It is of a partition that is not ready; it comes again when the partition is resumed.
+    Stray,
+    /// It needs more than one step, or something of the reference topic first.
+    Held(HeldRecord, Option<Need>),
+    Failed(StageError),
+}
+
+/// A worker: one port, one stage, the states of the owned partitions.
+pub struct Worker<S: Stage, L: Log> {
+    stage: S,
+    log: L,
+    settings: Settings,
+    slots: Slots<S::Partition>,
+    outbox: Outbox,
+    open: Open,
+    restores: Restores<L::Reader>,
+    reference: Option<L::Reader>,
+    /// The next offset of the reference topic.
+    learned: i64,
+    aborts: u64,
+    aborts_in_a_row: u32,
+    figures_told: Option<Instant>,
+    /// Whether something was committed since.
+    figures_stale: bool,
+    observer: Box<dyn Observer>,
+}
+
+impl<S: Stage, L: Log> Worker<S, L> {
+    /// A worker that owns nothing yet.
+    pub fn new(stage: S, log: L, settings: Settings, observer: Box<dyn Observer>) -> Self {
+        Self {
+            stage,
+            log,
+            settings,
+            slots: Slots::default(),
+            outbox: Outbox::default(),
+            open: Open::default(),
+            restores: Restores::default(),
+            reference: None,
+            learned: 0,
+            aborts: 0,
+            aborts_in_a_row: 0,
+            figures_told: None,
+            figures_stale: false,
+            observer,
+        }
+    }
+
+    /// One turn: goes on with restores, polls once and handles what came, closes the transaction if it is due.
+    /// Waits at most `wait`.
+    pub fn turn(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
+        let restored = self.advance_restores(wait)?;
+        let wait = if self.restores.is_idle() { self.poll_wait(wait) } else { Duration::ZERO };
+        let Self { stage, log, slots, outbox, open, learned, .. } = self;
+        let polled = log.poll(wait, |record| visit(stage, slots, outbox, open, *learned, record))?;
+        let mut turn = Turn::Worked;
+        let of_record = matches!(polled, Polled::Record(_));
+        match polled {
+            Polled::Record(Visit::Done | Visit::Stray) => self.hand_over(OUTBOX_BYTES)?,
+            Polled::Record(Visit::Held(held, need)) => self.go_on(&held, need)?,
+            Polled::Record(Visit::Failed(error)) => return Err(error.into()),
+            Polled::Assigned(ids) => self.assigned(&ids)?,
+            Polled::Revoked { ids, lost } => self.revoked(&ids, lost)?,
+            Polled::Idle => {
+                // The last figures of a burst are told when it is over.
+                self.tell_figures();
+                turn = if restored { Turn::Worked } else { Turn::Idle };
+            }
+        }
+        // The clock is not read for every record; it is read whenever a poll brought something else, or nothing.
+        if self.is_due(!of_record || self.open.steps.is_multiple_of(RECORDS_PER_CLOCK)) {
+            self.close()?;
+        }
+        Ok(turn)
+    }
+
+    /// Commits what is open: what a driver calls when nothing more comes, and the end of a drain.
+    pub fn close(&mut self) -> Result<(), WorkerError> {
+        if self.open.steps == 0 {
+            return Ok(());
+        }
+        let started = Instant::now();
+        match self.write_and_commit() {
+            Ok(()) => {}
+            Err(CloseError::Log(LogError::Abortable(what))) => return self.abort(&what),
+            Err(CloseError::Log(error)) => return Err(error.into()),
+            Err(CloseError::Stage(error)) => return Err(error.into()),
+        }
+        for slot in self.slots.touched() {
+            self.stage.committed(&mut slot.state);
+            slot.committed = slot.next;
+            slot.touched = false;
+        }
+        self.aborts_in_a_row = 0;
+        let mut commit = std::mem::take(&mut self.open).commit;
+        commit.commit_seconds = started.elapsed().as_secs_f64();
+        self.observer.happened(&Happened::Committed(&commit));
+        self.figures_stale = true;
+        self.tell_figures();
+        Ok(())
+    }
+
+    /// The figures of all owned partitions that are ready.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures::default();
+        for slot in self.slots.iter().filter(|slot| slot.phase == Phase::Running) {
+            self.stage.figures(&slot.state, &mut figures);
+        }
+        figures
+    }
+
+    /// The owned partitions that are ready, each with the offset that is committed for it.
+    pub fn positions(&self) -> Vec<(PartitionId, i64)> {
+        let running = self.slots.iter().filter(|slot| slot.phase == Phase::Running);
+        running.map(|slot| (slot.id.clone(), slot.committed)).collect()
+    }
+
+    /// The port, for what only one log knows.
+    pub fn log(&self) -> &L {
+        &self.log
+    }
+
+    fn poll_wait(&self, wait: Duration) -> Duration {
+        match (self.open.since, self.settings.bounds.time) {
+            (Some(since), Some(time)) => wait.min(time.saturating_sub(since.elapsed())),
+            _ => wait,
+        }
+    }
+
+    fn is_due(&self, read_clock: bool) -> bool {
+        let (open, bounds) = (&self.open, &self.settings.bounds);
+        if open.steps == 0 {
+            return false;
+        }
+        let bytes = open.commit.record_bytes + open.commit.published_bytes + self.outbox.bytes() as u64;
+        let is_late = || open.since.zip(bounds.time).is_some_and(|(since, time)| since.elapsed() >= time);
+        open.steps >= bounds.records || bytes >= bounds.bytes as u64 || (read_clock && is_late())
+    }
+
+    /// Works on a record that one `apply` did not finish, or that waits for the reference topic.
+    fn go_on(&mut self, held: &HeldRecord, need: Option<Need>) -> Result<(), WorkerError> {
+        let started = Instant::now();
+        if let Some(need) = need {
+            self.learn(need)?;
+        }
+        let id = PartitionId { topic: held.topic().to_owned(), partition: held.partition() };
+        let aborts = self.aborts;
+        let mut fresh = need.is_some();
+        loop {
+            let Self { stage, slots, outbox, open, .. } = self;
+            let Some(slot) = slots.get(&id) else { return Ok(()) };
+            let step = held.with(|record| step(stage, slot, outbox, open, record, fresh))?;
+            fresh = false;
+            self.hand_over(OUTBOX_BYTES)?;
+            if step == Step::More && self.is_due(true) {
+                self.close()?;
+            }
+            // After an abort the rewind brings the record again.
+            if step == Step::Done || self.aborts != aborts {
+                return Ok(());
+            }
+            if self.open.steps == 0 && started.elapsed() >= SWEEP_WITHOUT_POLL {
+                return Ok(self.log.rewind(&[(id, held.offset())])?);
+            }
+        }
+    }
+
+    /// Hands the outbox to the log when it holds at least `bytes`.
+    fn hand_over(&mut self, bytes: usize) -> Result<(), WorkerError> {
+        if self.outbox.bytes() < bytes {
+            return Ok(());
+        }
+        match self.publish() {
+            Ok(()) => Ok(()),
+            Err(LogError::Abortable(what)) => self.abort(&what),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn publish(&mut self) -> Result<(), LogError> {
+        if !self.open.begun {
+            self.log.begin()?;
+            self.open.begun = true;
+        }
+        self.log.publish(&self.outbox)?;
+        self.open.commit.published += self.outbox.len() as u64;
+        self.open.commit.published_bytes += self.outbox.bytes() as u64;
+        self.outbox.clear();
+        Ok(())
+    }
+
+    fn write_and_commit(&mut self) -> Result<(), CloseError> {
+        for slot in self.slots.touched() {
+            self.stage.flush(&mut slot.state, &mut self.outbox).map_err(CloseError::Stage)?;
+        }
+        self.publish().map_err(CloseError::Log)?;
+        let positions: Vec<_> = self.slots.touched().map(|slot| (slot.id.clone(), slot.next)).collect();
+        self.log.commit(&positions).map_err(CloseError::Log)
+    }
+
+    /// Undoes the open transaction: the log aborts, the states roll back, the input is read again from the commit.
+    fn abort(&mut self, why: &str) -> Result<(), WorkerError> {
+        self.aborts += 1;
+        self.aborts_in_a_row += 1;
+        if self.aborts_in_a_row > ABORTS_IN_A_ROW_MAX {
+            return Err(WorkerError::Rebuild(format!("{} aborts in a row, the last: {why}", self.aborts_in_a_row)));
+        }
+        if self.open.begun {
+            self.log.abort()?;
+        }
+        self.outbox.clear();
+        self.open = Open::default();
+        let mut positions = Vec::new();
+        for slot in self.slots.touched() {
+            self.stage.rolled_back(&mut slot.state);
+            slot.touched = false;
+            slot.next = slot.committed;
+            positions.push((slot.id.clone(), slot.committed));
+        }
+        self.log.rewind(&positions)?;
+        self.observer.happened(&Happened::Aborted(why));
+        Ok(())
+    }
+
+    fn assigned(&mut self, ids: &[PartitionId]) -> Result<(), WorkerError> {
+        // Stages count on knowing the order in which their partitions are opened.
+        let mut ids = ids.to_vec();
+        ids.sort();
+        for start in self.log.accept(&ids)? {
+            let state = self.stage.open(&start.id, &self.log);
+            let offset = start.committed.unwrap_or(start.earliest);
+            let id = start.id.clone();
+            self.slots.insert(Slot {
+                id,
+                state,
+                phase: Phase::Restoring,
+                committed: offset,
+                next: offset,
+                touched: false,
+            });
+            let sources = self.stage.restore_sources(&start.id);
+            self.restores.add(start, sources);
+        }
+        self.tell_restoring();
+        Ok(())
+    }
+
+    fn revoked(&mut self, ids: &[PartitionId], lost: bool) -> Result<(), WorkerError> {
+        if !lost {
+            self.close()?;
+        }
+        for id in ids {
+            self.restores.remove(id)?;
+            self.slots.remove(id);
+        }
+        if lost && self.open.steps > 0 {
+            self.abort("partitions were lost to another worker")?;
+        }
+        self.log.release(ids)?;
+        self.figures_stale = true;
+        self.tell_restoring();
+        Ok(())
+    }
+
+    /// Reads the reference topic up to what is needed.
+    fn learn(&mut self, need: Need) -> Result<(), WorkerError> {
+        if need.below_offset <= self.learned {
+            return Ok(());
+        }
+        let Some(topic) = self.stage.topology().reference.clone() else {
+            let stage = self.stage.topology().stage;
+            return Err(WorkerError::Halt(format!("{stage} asks for a reference topic, but its topology names none")));
+        };
+        if self.reference.is_none() {
+            self.reference = Some(self.log.reader()?);
+        }
+        let Self { stage, reference: Some(reader), learned, .. } = &mut *self else { return Ok(()) };
+        let started = Instant::now();
+        reader.start(&topic, 0, *learned, Until::Offset(need.below_offset))?;
+        loop {
+            match reader.poll(Duration::from_millis(100), |record| stage.learn(record).map(|()| record.offset + 1))? {
+                Read::Record(next) => *learned = next?,
+                Read::Finished { .. } => break,
+                Read::Nothing if started.elapsed() < REFERENCE_WAIT => {}
+                Read::Nothing => {
+                    let offset = need.below_offset;
+                    return Err(WorkerError::Rebuild(format!(
+                        "{topic} did not show its records below offset {offset}"
+                    )));
+                }
+            }
+        }
+        *learned = need.below_offset.max(*learned);
+        Ok(())
+    }
+
+    fn tell_restoring(&mut self) {
+        let restoring = Restoring {
+            owned: self.slots.len(),
+            waiting: self.slots.iter().filter(|slot| slot.phase == Phase::Restoring).count(),
+            records: self.restores.records(),
+        };
+        self.observer.happened(&Happened::Restoring(restoring));
+    }
+
+    fn tell_figures(&mut self) {
+        let Some(every) = self.settings.figures_every else { return };
+        if self.figures_stale && self.figures_told.is_none_or(|told| told.elapsed() >= every) {
+            self.figures_stale = false;
+            self.figures_told = Some(Instant::now());
+            let figures = self.figures();
+            self.observer.happened(&Happened::Figures(&figures));
+        }
+    }
+}
+
+/// Why a transaction did not commit.
+enum CloseError {
+    Log(LogError),
+    Stage(StageError),
+}
+
+/// One call of `apply`, with the books of slot and transaction kept. `fresh`: the record's first one.
+fn step<S: Stage>(
+    stage: &mut S,
+    slot: &mut Slot<S::Partition>,
+    outbox: &mut Outbox,
+    open: &mut Open,
+    record: &Record<'_>,
+    fresh: bool,
+) -> Result<Step, StageError> {
+    if open.since.is_none() {
+        open.since = Some(Instant::now());
+    }
+    open.steps += 1;
+    if fresh {
+        open.commit.records += 1;
+        open.commit.record_bytes += (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
+        open.commit.newest_timestamp_ms = open.commit.newest_timestamp_ms.max(record.timestamp_ms);
+    }
+    slot.touched = true;
+    let step = stage.apply(&mut slot.state, record, outbox)?;
+    slot.next = if step == Step::Done { record.offset + 1 } else { record.offset };
+    Ok(step)
+}
+
+fn visit<S: Stage>(
+    stage: &mut S,
+    slots: &mut Slots<S::Partition>,
+    outbox: &mut Outbox,
+    open: &mut Open,
+    learned: i64,
+    record: &Record<'_>,
+) -> Visit {
+    let Some(slot) = slots.find(record.topic, record.partition) else { return Visit::Stray };
+    if slot.phase != Phase::Running {
+        return Visit::Stray;
+    }
+    if let Some(need) = stage.need(&slot.state, Some(record)).filter(|need| need.below_offset > learned) {
+        return Visit::Held(HeldRecord::of(record), Some(need));
+    }
+    match step(stage, slot, outbox, open, record, true) {
+        Ok(Step::Done) => Visit::Done,
+        Ok(Step::More) => Visit::Held(HeldRecord::of(record), None),
+        Err(error) => Visit::Failed(error),
+    }
+}

@@ -1,0 +1,198 @@
+//! Topics of their own for each test, words in them, and what a stage has said about them.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use runtime::config::{KafkaSettings, WorkerSettings};
+use runtime::kafka::{Connection, Stop, WorkerSpec};
+use runtime::partitioner::partition_of;
+use runtime::telemetry::Metrics;
+
+/// How long anything in these tests may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+
+/// The address of a server, from the environment.
+pub(crate) fn address(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} must name a running server: `cargo xtask up` starts one, `cargo xtask test` does it all")
+    })
+}
+
+/// Waits until something holds.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let (started, pause) = (Instant::now(), Stop::default());
+    while !holds() {
+        assert!(started.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        pause.wait(Duration::from_millis(20));
+    }
+}
+
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// What a worker in this process is run with.
+pub(crate) fn spec(brokers: &str, index: u32) -> WorkerSpec {
+    let kafka = KafkaSettings { brokers: brokers.to_owned(), ..KafkaSettings::default() };
+    let connection = Connection::new(&kafka).unwrap();
+    let settings = WorkerSettings { transaction_records: 40, ..WorkerSettings::default() };
+    let metrics = Arc::new(Metrics::new().unwrap());
+    WorkerSpec::new(settings, connection, metrics, Arc::new(Stop::default())).unwrap().numbered(index)
+}
+
+/// Topics of one test.
+pub(crate) struct City {
+    pub(crate) prefix: String,
+    pub(crate) partitions: i32,
+    brokers: String,
+}
+
+impl City {
+    pub(crate) fn new(name: &str, partitions: i32) -> Self {
+        let brokers = address("BACKSTOP_KAFKA");
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let city = Self { prefix: format!("{name}-{}-", since.as_nanos()), partitions, brokers };
+        let admin: AdminClient<DefaultClientContext> = city.client().create().unwrap();
+        let names = ["words", "said", "tallies", "rules"].map(|what| city.topic(what));
+        let topics: Vec<NewTopic<'_>> = names
+            .iter()
+            .map(|name| {
+                let topic = NewTopic::new(
+                    name,
+                    if name.ends_with("rules") { 1 } else { partitions },
+                    TopicReplication::Fixed(1),
+                );
+                if name.ends_with("tallies") { topic.set("cleanup.policy", "compact") } else { topic }
+            })
+            .collect();
+        let created = runtime().block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap();
+        assert!(created.iter().all(Result::is_ok), "{created:?}");
+        city
+    }
+
+    pub(crate) fn topic(&self, what: &str) -> String {
+        format!("{}{what}", self.prefix)
+    }
+
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    /// Says so many words, evenly over the keys `k0` to `k<keys - 1>`.
+    pub(crate) fn say(&self, words: usize, keys: usize) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let topic = self.topic("words");
+        for word in 0..words {
+            let key = format!("k{}", word % keys);
+            let record = BaseRecord::to(&topic).key(&key).payload("word");
+            let record = record.partition(partition_of(key.as_bytes(), self.partitions));
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(LIMIT).unwrap();
+    }
+
+    /// Every committed record of a topic, in the order of each partition.
+    pub(crate) fn committed(&self, what: &str) -> Vec<(String, String)> {
+        let mut config = self.client();
+        config.set("group.id", self.topic("check")).set("isolation.level", "read_committed");
+        let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create().unwrap();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            list.add_partition_offset(&self.topic(what), partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut records, mut ended, started) = (Vec::new(), 0, Instant::now());
+        while ended < self.partitions {
+            assert!(started.elapsed() < LIMIT, "{what} was not read to its end");
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+                    records.push((text(message.key()), text(message.payload())));
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+                Some(Err(error)) => panic!("{error}"),
+                None => {}
+            }
+        }
+        records
+    }
+
+    /// That for each key the counts 1, 2, 3 and so on were said, each once and in order, and stand in the changelog.
+    pub(crate) fn assert_counted_once(&self, words: usize, keys: usize) {
+        let mut said: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (key, value) in self.committed("said") {
+            said.entry(key).or_default().push(value.parse().unwrap());
+        }
+        let tallies: BTreeMap<String, String> = self.committed("tallies").into_iter().collect();
+        for key in 0..keys {
+            let expected: Vec<usize> = (1..=words / keys + usize::from(key < words % keys)).collect();
+            let key = format!("k{key}");
+            assert_eq!(said.remove(&key).unwrap_or_default(), expected, "what was said of {key}");
+            assert_eq!(tallies.get(&key), Some(&expected.len().to_string()), "the tally of {key}");
+        }
+        assert!(said.is_empty());
+    }
+
+    /// What a worker in this process is run with.
+    pub(crate) fn spec(&self, index: u32) -> WorkerSpec {
+        spec(&self.brokers, index)
+    }
+
+    /// A worker in a process of its own, which can be killed.
+    pub(crate) fn spawn_worker(&self) -> Process {
+        self.spawn("worker::a_worker_process", "")
+    }
+
+    /// The test `test` of this binary as a process of its own, which is handed an address.
+    pub(crate) fn spawn(&self, test: &str, address: &str) -> Process {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--nocapture"]).stdout(Stdio::null());
+        command.env("BACKSTOP_TEST_CITY", &self.prefix).env("BACKSTOP_TEST_ADDRESS", address);
+        Process(command.spawn().unwrap())
+    }
+
+    /// The city of the process that started this one; none where this one is the test run itself.
+    pub(crate) fn of_parent(partitions: i32) -> Option<Self> {
+        let prefix = std::env::var("BACKSTOP_TEST_CITY").ok()?;
+        Some(Self { prefix, partitions, brokers: address("BACKSTOP_KAFKA") })
+    }
+}
+
+/// A process that dies with its handle, by SIGKILL.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits for its end by itself.
+    pub(crate) fn code(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

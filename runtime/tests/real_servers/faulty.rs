@@ -1,0 +1,68 @@
+//! A port that aborts transactions that a test has chosen, before the broker is asked to commit them.
+
+use std::time::Duration;
+
+use runtime::kafka::{KafkaLog, KafkaReader};
+use runtime::log::{Log, LogError, Polled, Start};
+use runtime::stage::{Outbox, PartitionCounts, PartitionId, Record};
+
+/// Every `every`th commit fails in a way that asks for an abort.
+pub(crate) struct Faulty {
+    pub(crate) log: KafkaLog,
+    pub(crate) every: u32,
+    pub(crate) commits: u32,
+}
+
+impl PartitionCounts for Faulty {
+    fn partitions(&self, topic: &str) -> i32 {
+        self.log.partitions(topic)
+    }
+}
+
+impl Log for Faulty {
+    type Reader = KafkaReader;
+
+    fn poll<R>(&mut self, wait: Duration, take: impl FnOnce(&Record<'_>) -> R) -> Result<Polled<R>, LogError> {
+        self.log.poll(wait, take)
+    }
+
+    fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
+        self.log.accept(ids)
+    }
+
+    fn resume(&mut self, id: &PartitionId, offset: i64) -> Result<(), LogError> {
+        self.log.resume(id, offset)
+    }
+
+    fn release(&mut self, ids: &[PartitionId]) -> Result<(), LogError> {
+        self.log.release(ids)
+    }
+
+    fn rewind(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        self.log.rewind(positions)
+    }
+
+    fn begin(&mut self) -> Result<(), LogError> {
+        self.log.begin()
+    }
+
+    fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError> {
+        self.log.publish(outbox)
+    }
+
+    fn commit(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        self.commits += 1;
+        if self.commits.is_multiple_of(self.every) {
+            return Err(LogError::Abortable("chosen by the test".to_owned()));
+        }
+        self.log.commit(positions)
+    }
+
+    fn abort(&mut self) -> Result<(), LogError> {
+        self.log.abort()
+    }
+
+    fn reader(&mut self) -> Result<KafkaReader, LogError> {
+        self.log.reader()
+    }
+}

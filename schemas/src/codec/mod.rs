@@ -1,0 +1,6 @@
+//! The codec: how records are framed and how bytes become values. It does not know what a value is for.
+
+pub mod internal;
+pub mod plan;
+
+pub use internal::{CodecError, Recorded, decode, encode, is, schema_text};

@@ -1,0 +1,15 @@
+//! The words of Backstop: identifiers that cannot hold a wrong value, money, days, the records of every topic and
+//! their codec. It knows nothing of any other room: no stage, no rule, no client, no clock.
+
+pub mod codec;
+pub mod feed;
+pub mod id;
+pub mod money;
+pub mod records;
+pub mod time;
+pub mod words;
+
+pub use id::{County, EntryId, Hash64, HouseholdCode, PersonToken, Village};
+pub use money::Fen;
+pub use time::{Day, Month};
+pub use words::{Category, Cause, Class, Kind, Op, Reason};

@@ -1,0 +1,146 @@
+//! The current picture of a household (topic `households.states`, schema `HouseholdState`): what fuse keeps, what
+//! its changelog holds and what alert reads, in one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
+
+/// A household as it stands after its `number`th change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HouseholdState {
+    /// 1 for the first state of the household, then without a gap.
+    pub number: i64,
+    /// The household.
+    pub household: HouseholdCode,
+    /// The day of its registration, where that is known.
+    pub registered_day: Option<Day>,
+    /// Its classes, sorted; empty is general.
+    pub classes: Vec<Class>,
+    /// Its registered members, sorted by token.
+    pub members: Vec<Member>,
+    /// Statuses of the household and of its members that hold, sorted by code and person.
+    pub statuses: Vec<Status>,
+    /// The newest survey or verification.
+    pub survey: Option<Survey>,
+    /// Monthly sums by category and cause, sorted; only months within the horizon and sums that are not zero.
+    pub sums: Vec<Sum>,
+    /// The largest expense rows, at most 8 per cause, sorted by cause, then amount (largest first), then entry.
+    pub evidence: Vec<Evidence>,
+    /// Incidents and actions within the horizon, sorted by day and entry; at most 64, the newest kept.
+    pub incidents: Vec<Incident>,
+    /// The entries that the input of this state took back: what tells a withdrawn warning from one no longer met.
+    pub reversed: Vec<EntryId>,
+    /// The department whose event made this state.
+    pub source: String,
+    /// The event that made this state.
+    pub event: Hash64,
+}
+
+/// A registered member.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Member {
+    /// The person.
+    pub person: PersonToken,
+    /// Member since this day.
+    pub since_day: Day,
+    /// The last month for which a wage was reported.
+    pub wage_month: Option<Month>,
+}
+
+/// A fact that holds until the next one of its code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Which status, such as `house_safety` or `insured`.
+    pub code: String,
+    /// The member whom it is about; none for the household.
+    pub person: Option<PersonToken>,
+    /// What it says.
+    pub value: String,
+    /// Since when.
+    pub day: Day,
+    /// When it was reported, in milliseconds since 1970-01-01T00:00:00Z.
+    pub reported_at_ms: i64,
+    /// The cause that it belongs to.
+    pub cause: Cause,
+    /// The entry that said it.
+    pub entry: EntryId,
+}
+
+/// What no feed reports, as the yearly survey or a verification found it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// The day of the survey.
+    pub day: Day,
+    /// When it was reported, in milliseconds since 1970-01-01T00:00:00Z.
+    pub reported_at_ms: i64,
+    /// Annual income that no feed reports, in fen.
+    pub unreported_income_fen: Fen,
+    /// Members who share the economy, on that day; later membership changes adjust them.
+    pub members: i32,
+    /// Members who joined (or, negative, left) after that day.
+    pub members_since: i32,
+    /// The entry that said it.
+    pub entry: EntryId,
+}
+
+/// The monthly sums of one category and cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sum {
+    /// The category.
+    pub category: Category,
+    /// The cause.
+    pub cause: Cause,
+    /// Its months, in order.
+    pub months: Vec<MonthAmount>,
+}
+
+/// The sum of one month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonthAmount {
+    /// The month.
+    pub month: Month,
+    /// The sum in fen.
+    pub amount_fen: Fen,
+}
+
+/// One expense that stands behind a sum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The entry.
+    pub entry: EntryId,
+    /// The category.
+    pub category: Category,
+    /// The cause.
+    pub cause: Cause,
+    /// The amount in fen.
+    pub amount_fen: Fen,
+    /// The day for which it counts.
+    pub day: Day,
+    /// The department that said it.
+    pub source: String,
+    /// The paper behind it.
+    pub document: Option<Hash64>,
+}
+
+/// Something that happened, or that an office did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// The entry.
+    pub entry: EntryId,
+    /// Incident or action.
+    pub kind: Kind,
+    /// What happened, such as `casualty` or `grid_report`.
+    pub code: String,
+    /// What it says; may be empty.
+    pub value: String,
+    /// The cause.
+    pub cause: Cause,
+    /// The amount that goes with it, else 0.
+    pub amount_fen: Fen,
+    /// The day on which it happened.
+    pub day: Day,
+    /// The person, where one is named.
+    pub person: Option<PersonToken>,
+    /// The department that said it.
+    pub source: String,
+}

@@ -1,0 +1,20 @@
+//! The records of the internal topics, as serde types that mirror the .avsc files beside `src`. They know nothing
+//! of the stages that write and read them.
+
+mod calendar;
+mod case;
+mod household_entry;
+mod household_state;
+mod parked;
+mod progress;
+mod subject_entry;
+mod warning;
+
+pub use calendar::{Coverage, DayClosed};
+pub use case::{Case, Finding, Step};
+pub use household_entry::{Fact, HouseholdEntry, Row};
+pub use household_state::{Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Sum, Survey};
+pub use parked::{Parked, ParkedChange};
+pub use progress::{OpenDay, PROGRESS_KEY, Progress, Total};
+pub use subject_entry::{Entry, Origin, SubjectEntry};
+pub use warning::{Contribution, Warning, WarningKind, WarningLevel};

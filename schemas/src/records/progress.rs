@@ -1,0 +1,183 @@
+//! How far a partition of a stage has come: its calendar and its totals, written to the stage's changelog in the
+//! same transaction as everything else (schema `Progress`), so that both are exact after any crash.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Day;
+use crate::records::Coverage;
+
+/// The record key of a partition's progress in its changelog.
+pub const PROGRESS_KEY: &str = "progress";
+
+/// The calendar and the totals of one partition of one stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The last day that is closed here; none before the first close.
+    pub closed_day: Option<Day>,
+    /// The first day that was ever closed here: what lies before it was not observed.
+    pub first_closed_day: Option<Day>,
+    /// The `policies_offset` that came with it.
+    pub policies_offset: i64,
+    /// Days that some, but not all, upstream partitions have closed; in order.
+    pub open_days: Vec<OpenDay>,
+    /// Last day on which anything came, by source and county; sorted.
+    pub coverage: Vec<Coverage>,
+    /// What was counted since the beginning; sorted by name and label.
+    pub totals: Vec<Total>,
+    /// Where a sweep over every household stands, for stages that have one: the last key done.
+    pub sweep_after: Option<String>,
+}
+
+/// A day on its way to being closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenDay {
+    /// The day.
+    pub day: Day,
+    /// How many upstream partitions must say so; the first marker of a day decides.
+    pub of: i32,
+    /// The highest `policies_offset` among the markers.
+    pub policies_offset: i64,
+    /// Which have said so; sorted.
+    pub seen: Vec<String>,
+}
+
+/// A count since the beginning.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Total {
+    /// What is counted, such as `applied` or `rejected`.
+    pub name: String,
+    /// The kind within it, such as a reason or a department; may be empty.
+    pub label: String,
+    /// How many.
+    pub count: i64,
+}
+
+impl Progress {
+    /// Adds to a total.
+    pub fn count(&mut self, name: &str, label: &str, more: i64) {
+        let found =
+            self.totals.binary_search_by(|total| (total.name.as_str(), total.label.as_str()).cmp(&(name, label)));
+        match found {
+            Ok(at) => self.totals[at].count += more,
+            Err(at) => {
+                self.totals.insert(at, Total { name: name.to_owned(), label: label.to_owned(), count: more });
+            }
+        }
+    }
+
+    /// Sets a total that is a level and not a count since the beginning, such as the open cases.
+    pub fn set(&mut self, name: &str, label: &str, count: i64) {
+        self.count(name, label, 0);
+        if let Some(total) = self.totals.iter_mut().find(|total| (&*total.name, &*total.label) == (name, label)) {
+            total.count = count;
+        }
+    }
+
+    /// The sum of a total over its labels.
+    pub fn total(&self, name: &str) -> i64 {
+        self.totals.iter().filter(|total| total.name == name).map(|total| total.count).sum()
+    }
+
+    /// Notes that something came from a department for a county on a day.
+    pub fn cover(&mut self, source: &str, county: crate::County, day: Day) {
+        let found = self.coverage.binary_search_by(|one| (one.source.as_str(), one.county).cmp(&(source, county)));
+        match found {
+            Ok(at) => self.coverage[at].day = self.coverage[at].day.max(day),
+            Err(at) => self.coverage.insert(at, Coverage { source: source.to_owned(), county, day }),
+        }
+    }
+
+    /// Takes a marker of an upstream partition. Returns the marker to pass on when with it every upstream partition
+    /// has closed the day: `from` and `of` are left for the caller to set, `coverage` is all that is known.
+    ///
+    /// A marker of a day that is already closed, or one seen before, changes nothing. The first marker of a day
+    /// decides `of` (design section 6).
+    pub fn take_marker(&mut self, marker: &super::DayClosed) -> Option<super::DayClosed> {
+        if self.closed_day.is_some_and(|closed| marker.day <= closed) {
+            return None;
+        }
+        for one in &marker.coverage {
+            self.cover(&one.source, one.county, one.day);
+        }
+        let at = match self.open_days.binary_search_by(|open| open.day.cmp(&marker.day)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.open_days.insert(
+                    at,
+                    OpenDay {
+                        day: marker.day,
+                        of: marker.of,
+                        policies_offset: marker.policies_offset,
+                        seen: Vec::new(),
+                    },
+                );
+                at
+            }
+        };
+        let open = &mut self.open_days[at];
+        open.policies_offset = open.policies_offset.max(marker.policies_offset);
+        if let Err(place) = open.seen.binary_search(&marker.from) {
+            open.seen.insert(place, marker.from.clone());
+        }
+        if (open.seen.len() as i64) < i64::from(open.of) {
+            return None;
+        }
+        let open = self.open_days.remove(at);
+        // A day that closes closes every day before it: upstream partitions close in order, so an earlier open day
+        // can only be one whose markers named another number of partitions.
+        self.open_days.retain(|other| other.day > open.day);
+        self.closed_day = Some(open.day);
+        self.first_closed_day = self.first_closed_day.or(Some(open.day));
+        self.policies_offset = self.policies_offset.max(open.policies_offset);
+        Some(super::DayClosed {
+            day: open.day,
+            from: String::new(),
+            of: 0,
+            policies_offset: self.policies_offset,
+            coverage: self.coverage.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::County;
+    use crate::records::DayClosed;
+
+    fn marker(day: i32, from: &str) -> DayClosed {
+        DayClosed { day: Day(day), from: from.to_owned(), of: 2, policies_offset: i64::from(day), coverage: vec![] }
+    }
+
+    #[test]
+    fn a_day_closes_when_every_upstream_partition_has_said_so() {
+        let mut progress = Progress::default();
+        assert_eq!(progress.take_marker(&marker(1, "a")), None);
+        assert_eq!(progress.take_marker(&marker(1, "a")), None, "the same one twice is one");
+        assert_eq!(progress.take_marker(&marker(2, "a")), None, "one upstream may be a day ahead");
+        let closed = progress.take_marker(&marker(1, "b")).expect("both have said so");
+        assert_eq!((closed.day, progress.closed_day), (Day(1), Some(Day(1))));
+        assert_eq!(progress.take_marker(&marker(1, "b")), None, "a closed day stays closed");
+        assert_eq!(progress.take_marker(&marker(2, "b")).map(|closed| closed.policies_offset), Some(2));
+    }
+
+    #[test]
+    fn coverage_keeps_the_latest_day() {
+        let mut progress = Progress::default();
+        progress.cover("health", County(431_023), Day(5));
+        progress.cover("health", County(431_023), Day(3));
+        progress.cover("education", County(431_023), Day(4));
+        let days: Vec<_> = progress.coverage.iter().map(|one| (one.source.as_str(), one.day.0)).collect();
+        assert_eq!(days, [("education", 4), ("health", 5)]);
+    }
+
+    #[test]
+    fn totals_add_up_by_name() {
+        let mut progress = Progress::default();
+        progress.count("rejected", "undecodable", 2);
+        progress.count("rejected", "no_subject", 1);
+        progress.count("normalised", "", 7);
+        progress.count("rejected", "undecodable", 1);
+        assert_eq!((progress.total("rejected"), progress.total("normalised")), (4, 7));
+    }
+}

@@ -1,0 +1,133 @@
+//! Writes a warning: the whole of it, and what each department is told. A department sees the categories that the
+//! policy gives it and the action that it is asked for, nothing else.
+
+use std::collections::BTreeSet;
+
+use schemas::records::{Contribution, Warning, WarningKind};
+use schemas::{Category, Fen};
+
+use super::{Change, Part, Said, occurred_day};
+use crate::identity::record_id;
+use crate::measures::{Household, categories};
+use crate::policy::{Policy, Rule};
+use crate::rules::Figure;
+use crate::wording::{Figures, Language, Wording};
+
+pub(super) fn say(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Said {
+    let warning = whole(household, change, case_number);
+    let parts = change.rule.map(|rule| parts(household.policy, rule, change, &warning)).unwrap_or_default();
+    Said { warning, parts }
+}
+
+/// Whether the warning says that something holds, not that it has ended.
+const fn is_live(kind: WarningKind) -> bool {
+    matches!(kind, WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated)
+}
+
+fn whole(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Warning {
+    let Change { kind, finding, figure, rule } = change;
+    let (state, policy, day) = (household.state, household.policy, household.calendar.day);
+    let is_request = is_live(*kind) && finding.level.is_request();
+    let text =
+        |text: fn(&Rule) -> &str| rule.filter(|_| is_request).map_or_else(String::new, |rule| text(rule).to_owned());
+    let action = text(|rule| &rule.action);
+    let message = rule.map_or("", |rule| rule.village_message.as_str());
+    let (sentence_zh, sentence_en) = sentences(policy, *kind, message, &figures(figure, &action));
+    Warning {
+        warning_id: finding.warning_id.clone(),
+        record_id: record_id(&finding.warning_id, *kind, state.number, day),
+        kind: *kind,
+        household: state.household,
+        case_number,
+        rule: finding.rule.clone(),
+        policy: policy.label.clone(),
+        cause: finding.cause,
+        level: finding.level,
+        window: figure.window.clone(),
+        value_fen: figure.value,
+        threshold_fen: figure.threshold,
+        margin_fen: figure.margin,
+        day,
+        occurred_day: occurred_day(figure, day),
+        state_number: state.number,
+        contributions: figure.parts.clone(),
+        evidence: figure.evidence.iter().map(|behind| behind.entry).collect(),
+        verifier: text(|rule| &rule.verifier),
+        departments: rule.map(|rule| rule.goes_to.keys().cloned().collect()).unwrap_or_default(),
+        action,
+        sentence_zh,
+        sentence_en,
+    }
+}
+
+fn figures(figure: &Figure, action: &str) -> Figures {
+    Figures {
+        value: figure.value,
+        threshold: figure.threshold,
+        margin: figure.margin,
+        months: figure.months,
+        action: action.to_owned(),
+    }
+}
+
+fn sentences(policy: &Policy, kind: WarningKind, message: &str, figures: &Figures) -> (String, String) {
+    let message = match kind {
+        WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated => message,
+        WarningKind::NoLongerMet | WarningKind::Closed => &policy.no_longer_met,
+        WarningKind::Withdrawn => &policy.withdrawn,
+    };
+    let wording: &Wording = &policy.wording;
+    let say = |language| wording.sentence(language, message, figures);
+    (say(Language::Chinese), say(Language::English))
+}
+
+fn parts(policy: &Policy, rule: &Rule, change: &Change<'_>, whole: &Warning) -> Vec<Part> {
+    let nothing = BTreeSet::new();
+    let part = |(department, action): (&String, &String)| {
+        let seen = policy.departments.get(department).unwrap_or(&nothing);
+        Part {
+            department: department.clone(),
+            warning: limited(policy, rule, change, whole, (department, action, seen)),
+        }
+    };
+    rule.goes_to.iter().map(part).collect()
+}
+
+/// What a department is told. Where the figure has categories that it may not see, the figure is its own part alone,
+/// and there is no threshold: that one is of the whole.
+fn limited(
+    policy: &Policy,
+    rule: &Rule,
+    change: &Change<'_>,
+    whole: &Warning,
+    (department, action, seen): (&str, &str, &BTreeSet<Category>),
+) -> Warning {
+    let figure = &change.figure;
+    let is_whole = categories(&figure.parts).is_subset(seen);
+    let parts: Vec<Contribution> = figure.parts.iter().filter(|part| seen.contains(&part.category)).cloned().collect();
+    let evidence: Vec<_> =
+        figure.evidence.iter().filter(|behind| is_whole || seen.contains(&behind.category)).copied().collect();
+    let own = if is_whole {
+        Figure { parts, evidence, ..figure.clone() }
+    } else {
+        let value = parts.iter().fold(Fen::ZERO, |sum, part| sum.plus(part.amount_fen));
+        Figure { value, threshold: Fen::ZERO, margin: Fen::ZERO, parts, evidence, ..figure.clone() }
+    };
+    let asked = if is_live(change.kind) { action } else { "" };
+    let has_part = !own.parts.is_empty() || figure.parts.is_empty();
+    let message = if has_part { &rule.department_message } else { &policy.no_part };
+    let (sentence_zh, sentence_en) = sentences(policy, change.kind, message, &figures(&own, asked));
+    Warning {
+        value_fen: own.value,
+        threshold_fen: own.threshold,
+        margin_fen: own.margin,
+        evidence: own.evidence.iter().map(|behind| behind.entry).collect(),
+        contributions: own.parts,
+        verifier: String::new(),
+        departments: vec![department.to_owned()],
+        action: asked.to_owned(),
+        sentence_zh,
+        sentence_en,
+        ..whole.clone()
+    }
+}

@@ -1,0 +1,211 @@
+//! The measures of a household (domain section 2) on a day: sums over windows, net income and income after spending per
+//! head, rigid expenditure, and whether income is known. It knows no rule; what a measure consists of is the policy's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemas::records::{Contribution, Evidence, HouseholdState};
+use schemas::{Category, Cause, EntryId, Fen};
+
+use crate::calendar::{Calendar, Span, Window};
+use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy};
+
+/// Months in a year.
+const YEAR_MONTHS: i32 = 12;
+
+/// A household on a day, under its policy.
+#[derive(Debug)]
+pub struct Household<'a> {
+    /// Its state.
+    pub state: &'a HouseholdState,
+    /// The policy of its county.
+    pub policy: &'a Policy,
+    /// The day.
+    pub calendar: Calendar,
+    /// Whether its income is known; where it is not, income is a lower bound.
+    pub income_known: bool,
+    /// Who share the economy; 0 where nobody is known.
+    pub members: i64,
+}
+
+/// A figure, and whether it is all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The figure.
+    pub value: Fen,
+    /// Whether it is known; if not, the true one is at least this.
+    pub known: bool,
+    /// The year whose line it is compared with.
+    pub line_year: i32,
+}
+
+impl<'a> Household<'a> {
+    /// The household of a state, on a day.
+    pub fn new(state: &'a HouseholdState, policy: &'a Policy, calendar: Calendar) -> Self {
+        let members = match &state.survey {
+            Some(survey) => i64::from(survey.members) + i64::from(survey.members_since),
+            None => state.members.len() as i64,
+        };
+        Self { state, policy, calendar, income_known: income_known(state, policy, calendar), members }
+    }
+
+    /// The months of a window.
+    pub fn span(&self, window: Window) -> Span {
+        window.span(&self.calendar, self.policy.settle_days)
+    }
+
+    /// A sum with what is set against it: kinds `sum` and `uncovered`.
+    pub fn sum(&self, amounts: &Amounts) -> Reading {
+        let value = uncovered(&self.parts(amounts, None)).into_values().fold(Fen::ZERO, Fen::plus);
+        Reading { value, known: true, line_year: self.span(amounts.window).last.year() }
+    }
+
+    /// A measure; `None` where there is nobody to share among.
+    pub fn measure(&self, of: &MeasureOf) -> Option<Reading> {
+        let line_year = self.span(self.policy.net_income.window).last.year();
+        let known = self.income_known;
+        let rigid = || self.rigid_by_cause(of.instead.as_ref()).into_values().fold(Fen::ZERO, Fen::plus);
+        Some(match of.measure {
+            Measure::NetPc => Reading { value: self.net_income().per_head(self.members)?, known, line_year },
+            Measure::RefPc => {
+                Reading { value: self.net_income().minus(rigid()).per_head(self.members)?, known, line_year }
+            }
+            Measure::RigidNet => Reading { value: rigid(), known: true, line_year },
+        })
+    }
+
+    /// How a reading compares; `None` where only a lower bound is known and it does not decide.
+    pub fn compares(&self, reading: Reading, compare: Compare) -> Option<bool> {
+        let threshold = self.policy.threshold(compare.threshold, reading.line_year);
+        let holds = compare.comparator.holds(reading.value, threshold);
+        // The true figure is at least the lower bound: that can show that it is large, and that it is not small.
+        let decides = reading.known || holds == compare.comparator.is_upward();
+        decides.then_some(holds)
+    }
+
+    /// Net income of the household.
+    fn net_income(&self) -> Fen {
+        self.income_parts().iter().fold(Fen::ZERO, |sum, part| sum.plus(part.amount_fen))
+    }
+
+    /// What net income consists of; costs are negative. What the survey found has no category.
+    pub fn income_parts(&self) -> Vec<Contribution> {
+        let mut parts = self.parts(&self.policy.net_income, None);
+        if let Some(survey) = self.state.survey.as_ref().filter(|_| self.income_known)
+            && survey.unreported_income_fen != Fen::ZERO
+        {
+            let amount_fen = survey.unreported_income_fen;
+            parts.push(Contribution { category: Category::None, cause: Cause::Other, amount_fen });
+        }
+        parts
+    }
+
+    /// Rigid expenditure after help, by cause.
+    pub fn rigid_by_cause(&self, instead: Option<&Instead>) -> BTreeMap<Cause, Fen> {
+        uncovered(&self.parts(&self.policy.rigid_net, instead))
+    }
+
+    /// What a sum consists of, sorted by category and cause; what is set against it is negative.
+    pub fn parts(&self, amounts: &Amounts, instead: Option<&Instead>) -> Vec<Contribution> {
+        let span = self.span(amounts.window);
+        let other = instead.map(|instead| (&instead.categories, self.span(instead.window)));
+        let mut parts = Vec::new();
+        for sum in &self.state.sums {
+            let sign = match (amounts.categories.contains(&sum.category), amounts.less.contains(&sum.category)) {
+                (true, _) => 1,
+                (false, true) => -1,
+                (false, false) => continue,
+            };
+            if !amounts.causes.is_empty() && !amounts.causes.contains(&sum.cause) {
+                continue;
+            }
+            let span =
+                other.filter(|(categories, _)| categories.contains(&sum.category)).map_or(span, |(_, span)| span);
+            let months = sum.months.iter().filter(|month| span.contains(month.month));
+            let total = months.fold(Fen::ZERO, |total, month| total.plus(month.amount_fen));
+            let amount_fen = total.scaled(sign * span.times, span.over);
+            if amount_fen != Fen::ZERO {
+                parts.push(Contribution { category: sum.category, cause: sum.cause, amount_fen });
+            }
+        }
+        parts.sort_unstable_by_key(|part| (part.category, part.cause));
+        parts
+    }
+
+    /// The entries behind a sum that are known one by one, largest first.
+    pub fn evidence(&self, amounts: &Amounts) -> Vec<&'a Evidence> {
+        let span = self.span(amounts.window);
+        let counts = |one: &&Evidence| {
+            amounts.categories.contains(&one.category)
+                && (amounts.causes.is_empty() || amounts.causes.contains(&one.cause))
+                && span.contains(one.day.month())
+        };
+        let mut evidence: Vec<_> = self.state.evidence.iter().filter(counts).collect();
+        evidence.sort_by_key(|one| (std::cmp::Reverse(one.amount_fen), one.entry));
+        evidence
+    }
+
+    /// The survey or verification on which known income rests.
+    pub fn survey_entry(&self) -> Option<EntryId> {
+        self.state.survey.as_ref().filter(|_| self.income_known).map(|survey| survey.entry)
+    }
+
+    /// The cause with the largest rigid expenditure after help; of equal ones the lowest code.
+    pub fn largest_expense(&self, instead: Option<&Instead>) -> Cause {
+        let by_cause = self.rigid_by_cause(instead);
+        let largest = by_cause.into_iter().filter(|(_, amount)| *amount > Fen::ZERO);
+        largest
+            .max_by_key(|(cause, amount)| (*amount, std::cmp::Reverse(*cause)))
+            .map_or(Cause::Other, |(cause, _)| cause)
+    }
+
+    /// The cause that stands for the category of income that fell most against the year before; of equal falls the
+    /// lowest code, 99 where none fell.
+    pub fn largest_gap(&self) -> Cause {
+        let income = &self.policy.net_income;
+        let now = self.span(income.window);
+        let before = Span { first: now.first.plus(-YEAR_MONTHS), last: now.last.plus(-YEAR_MONTHS), ..now };
+        let mut falls: BTreeMap<Category, Fen> = BTreeMap::new();
+        for sum in self.state.sums.iter().filter(|sum| income.categories.contains(&sum.category)) {
+            let fall = falls.entry(sum.category).or_default();
+            for month in &sum.months {
+                if before.contains(month.month) {
+                    *fall = fall.plus(month.amount_fen);
+                } else if now.contains(month.month) {
+                    *fall = fall.minus(month.amount_fen);
+                }
+            }
+        }
+        let cause = |category| self.policy.gap_causes.get(&category).copied().unwrap_or(Cause::Other);
+        let fallen = falls.into_iter().filter(|(_, fall)| *fall > Fen::ZERO);
+        let largest = fallen.map(|(category, fall)| (fall, std::cmp::Reverse(cause(category)))).max();
+        largest.map_or(Cause::Other, |(_, std::cmp::Reverse(cause))| cause)
+    }
+}
+
+/// What is left of each cause after what is set against it, never below zero.
+fn uncovered(parts: &[Contribution]) -> BTreeMap<Cause, Fen> {
+    let mut by_cause: BTreeMap<Cause, Fen> = BTreeMap::new();
+    for part in parts {
+        let left = by_cause.entry(part.cause).or_default();
+        *left = left.plus(part.amount_fen);
+    }
+    by_cause.retain(|_, left| *left > Fen::ZERO);
+    by_cause
+}
+
+/// Whether income is known: a survey that is not too old, and enough observed months.
+///
+/// A month is observed when it is settled and began neither before the household's registration nor before the first
+/// day that the calendar closed. The survey's age is counted in months, so that it changes with a month's end, when
+/// everybody is evaluated.
+fn income_known(state: &HouseholdState, policy: &Policy, calendar: Calendar) -> bool {
+    let Some((survey, registered_day)) = state.survey.as_ref().zip(state.registered_day) else { return false };
+    let is_recent = calendar.day.month().since(survey.day.month()) <= policy.survey_months;
+    let first_month = calendar.last_settled(policy.settle_days).plus(1 - policy.observed_months);
+    is_recent && first_month.first_day() >= registered_day.max(calendar.first_closed_day)
+}
+
+/// The categories of contributions.
+pub fn categories(parts: &[Contribution]) -> BTreeSet<Category> {
+    parts.iter().map(|part| part.category).collect()
+}

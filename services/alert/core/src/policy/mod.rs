@@ -1,0 +1,344 @@
+//! A policy: what a city or county watches, from which day on, and what it says to whom. Amounts, windows, comparators,
+//! levels, wording and routing are here as data; nothing here looks at a household.
+
+mod book;
+mod build;
+mod document;
+mod faults;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use book::{Book, Learned, PolicySet, WORDING_KEY_PREFIX};
+pub use build::{build, check};
+pub use document::{Counties, Document};
+pub use faults::{Fault, Faults};
+use schemas::records::WarningLevel;
+use schemas::{Category, Cause, Class, Fen};
+
+use crate::calendar::Window;
+use crate::wording::Wording;
+
+/// A policy that is complete: read, joined with what it inherits, and checked.
+#[derive(Debug)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: i64,
+    /// Both, as warnings have it: `hengshui@1`.
+    pub label: String,
+    /// How many days after its end a month is settled.
+    pub settle_days: i32,
+    /// How many months a survey makes income known.
+    pub survey_months: i32,
+    /// How many observed months income needs to be known.
+    pub observed_months: i32,
+    /// The line per head by year.
+    pub lines: BTreeMap<i32, Fen>,
+    /// What net income consists of.
+    pub net_income: Amounts,
+    /// What rigid expenditure consists of.
+    pub rigid_net: Amounts,
+    /// The cause that stands for a fall of a category of income.
+    pub gap_causes: BTreeMap<Category, Cause>,
+    /// Who can be asked to act, and the categories that each may see.
+    pub departments: BTreeMap<String, BTreeSet<Category>>,
+    /// What is said when a finding holds no longer.
+    pub no_longer_met: String,
+    /// What is said when the facts behind a finding were taken back.
+    pub withdrawn: String,
+    /// What a department is told of whose categories a figure has none.
+    pub no_part: String,
+    /// The rules, sorted by id.
+    pub rules: Vec<Rule>,
+    /// The sentences.
+    pub wording: Arc<Wording>,
+}
+
+/// A rule: one or more forms, of which the one with the highest level counts.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its id, such as `R01`.
+    pub id: String,
+    /// Its forms, in the order of the policy.
+    pub forms: Vec<Form>,
+    /// How the cause of its findings is found.
+    pub cause: CauseRule,
+    /// Who is asked to verify a request.
+    pub verifier: String,
+    /// What the verifier is asked to do: the message `action-<this>`.
+    pub action: String,
+    /// Which departments it goes to, and the action that each is asked for.
+    pub goes_to: BTreeMap<String, String>,
+    /// The message for the village.
+    pub village_message: String,
+    /// The message for departments.
+    pub department_message: String,
+}
+
+/// One way in which a rule can be met.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// Without this it is not met.
+    pub when: Option<Condition>,
+    /// What is looked at.
+    pub test: Test,
+    /// What gives which level.
+    pub levels: Vec<LevelRow>,
+}
+
+/// What a form looks at.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// A sum of money: kinds `sum` and `uncovered`.
+    Sum(Amounts),
+    /// A measure of the whole household: kind `measure`.
+    Measure(MeasureOf),
+    /// A status that holds: kind `status`.
+    Status {
+        /// Its code.
+        code: String,
+    },
+    /// Something that happened within a window: kind `incident`.
+    Incident {
+        /// Its codes.
+        codes: Vec<String>,
+        /// The window.
+        window: Window,
+    },
+}
+
+impl Test {
+    /// Whether its findings are told apart by cause, as those of events are; a figure has one finding.
+    pub const fn is_event(&self) -> bool {
+        matches!(self, Self::Status { .. } | Self::Incident { .. })
+    }
+}
+
+/// Which amounts are summed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amounts {
+    /// What is added.
+    pub categories: BTreeSet<Category>,
+    /// What is set against it, cause by cause; no cause goes below zero. In net income: what is taken off.
+    pub less: BTreeSet<Category>,
+    /// Which causes count; all where none is named.
+    pub causes: BTreeSet<Cause>,
+    /// Over which months.
+    pub window: Window,
+}
+
+/// A measure of domain section 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Net income per head.
+    NetPc,
+    /// Net income after rigid expenditure, per head.
+    RefPc,
+    /// Rigid expenditure after help, of the household.
+    RigidNet,
+}
+
+/// A measure, as a form or condition asks for it.
+#[derive(Clone, Debug)]
+pub struct MeasureOf {
+    /// Which.
+    pub measure: Measure,
+    /// Categories of rigid expenditure that are taken over another window.
+    pub instead: Option<Instead>,
+}
+
+/// Categories that are taken over another window.
+#[derive(Clone, Debug)]
+pub struct Instead {
+    /// Which.
+    pub categories: BTreeSet<Category>,
+    /// Over which.
+    pub window: Window,
+}
+
+/// What gives a level.
+#[derive(Clone, Debug)]
+pub struct LevelRow {
+    /// The level.
+    pub level: WarningLevel,
+    /// Without this the row does not hold.
+    pub when: Option<Condition>,
+    /// For a figure: how it is compared, and with what.
+    pub compare: Option<Compare>,
+    /// For an event: which values count; any where none is named.
+    pub values: Vec<String>,
+}
+
+/// How a figure is compared, and with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compare {
+    /// How.
+    pub comparator: Comparator,
+    /// With what.
+    pub threshold: Threshold,
+}
+
+/// How a figure is compared with a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparator {
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+}
+
+impl Comparator {
+    /// Reads `>`, `>=`, `<` or `<=`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            ">" => Some(Self::Above),
+            ">=" => Some(Self::AtLeast),
+            "<" => Some(Self::Below),
+            "<=" => Some(Self::AtMost),
+            _ => None,
+        }
+    }
+
+    /// Whether the figure is on the side that is asked for.
+    pub fn holds(self, figure: Fen, threshold: Fen) -> bool {
+        match self {
+            Self::Above => figure > threshold,
+            Self::AtLeast => figure >= threshold,
+            Self::Below => figure < threshold,
+            Self::AtMost => figure <= threshold,
+        }
+    }
+
+    /// Whether it asks for a large figure.
+    pub const fn is_upward(self) -> bool {
+        matches!(self, Self::Above | Self::AtLeast)
+    }
+
+    /// How far the figure is on the side that is asked for; negative where it is not there.
+    pub fn margin(self, figure: Fen, threshold: Fen) -> Fen {
+        if self.is_upward() { figure.minus(threshold) } else { threshold.minus(figure) }
+    }
+}
+
+/// With what a figure is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    /// An amount.
+    Amount(Fen),
+    /// The line of the year of the window's last month, times so many thousandths.
+    Line {
+        /// 1,000 is the line itself.
+        thousandths: i64,
+    },
+}
+
+/// Thousandths in a whole.
+pub const WHOLE: i64 = 1_000;
+
+/// Something that must be so. What is not known is neither true nor false: it neither raises nor ends a finding.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// All of them.
+    All(Vec<Self>),
+    /// At least one of them.
+    Any(Vec<Self>),
+    /// Not this.
+    Not(Box<Self>),
+    /// The household is in one of these.
+    Class(Vec<ClassTerm>),
+    /// Income is known (or, `false`, is not).
+    IncomeKnown(bool),
+    /// A measure compares so.
+    Measure(MeasureOf, Compare),
+    /// A sum compares so.
+    Sum(Amounts, Compare),
+    /// An incident with one of these codes (any where none is named) lies within the window.
+    Incident {
+        /// Codes.
+        codes: Vec<String>,
+        /// The window.
+        window: Window,
+    },
+    /// A status of this code holds with one of these values (any where none is named).
+    Status {
+        /// Its code.
+        code: String,
+        /// Values.
+        values: Vec<String>,
+    },
+}
+
+/// A class or group of classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassTerm {
+    /// Any listed class.
+    Listed,
+    /// No class at all.
+    General,
+    /// This class.
+    One(Class),
+}
+
+impl ClassTerm {
+    /// Reads `listed`, `general` or a class.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "listed" => Some(Self::Listed),
+            "general" => Some(Self::General),
+            other => Class::parse(other).map(Self::One),
+        }
+    }
+
+    /// Whether a household with these classes is in it.
+    pub fn holds(self, classes: &[Class]) -> bool {
+        match self {
+            Self::Listed => classes.iter().any(|class| class.is_listed()),
+            Self::General => classes.is_empty(),
+            Self::One(class) => classes.contains(&class),
+        }
+    }
+}
+
+/// How the cause of a finding is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CauseRule {
+    /// It is this one.
+    Fixed(Cause),
+    /// The cause with the largest rigid expenditure after help.
+    LargestExpense,
+    /// That of the category of income that fell most against the 12 months before.
+    LargestGap,
+    /// As the event says.
+    AsReported,
+}
+
+impl Policy {
+    /// The line of a year: the one that is given for it, else for the newest year before it, else for the first one.
+    pub fn line(&self, year: i32) -> Fen {
+        let before = self.lines.range(..=year).next_back();
+        before.or_else(|| self.lines.iter().next()).map_or(Fen::ZERO, |(_, line)| *line)
+    }
+
+    /// A threshold in fen, for a window that ends in this year.
+    pub fn threshold(&self, threshold: Threshold, year: i32) -> Fen {
+        match threshold {
+            Threshold::Amount(amount) => amount,
+            Threshold::Line { thousandths } => self.line(year).scaled(thousandths, WHOLE),
+        }
+    }
+
+    /// The rule of that id.
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok().map(|at| &self.rules[at])
+    }
+}

@@ -1,0 +1,316 @@
+//! The rules of a policy file, from values to types, with every fault of their meaning. It does not decide whether a
+//! rule holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemas::records::WarningLevel;
+use schemas::{Category, Cause};
+use serde_json::Value;
+
+use super::build::{amount, amounts, categories, message, texts, thousandths, window};
+use super::faults::Found;
+use super::{
+    CauseRule, ClassTerm, Comparator, Compare, Condition, Form, Instead, LevelRow, Measure, MeasureOf, Rule, Test,
+    Threshold, WHOLE,
+};
+use crate::calendar::Window;
+use crate::wording::{Figures, Wording, action_message};
+
+type Departments = BTreeMap<String, BTreeSet<Category>>;
+
+/// Reads all rules, sorted by id; rules that are `off` are left out.
+pub(super) fn read(
+    value: Option<&Value>,
+    departments: &Departments,
+    wording: &Wording,
+    found: &mut Found,
+) -> Vec<Rule> {
+    let mut rules = BTreeMap::new();
+    for (at, value) in value.and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let Some(id) = value.get("id").and_then(Value::as_str) else { continue };
+        if value.get("off").and_then(Value::as_bool) == Some(true) {
+            continue;
+        }
+        found.at("rules", |found| {
+            found.at(format!("{at} ({id})"), |found| {
+                let rule = rule(id, value, departments, wording, found);
+                if rules.insert(id.to_owned(), rule).is_some() {
+                    found.add("there are two rules with this id");
+                }
+            });
+        });
+    }
+    rules.into_values().collect()
+}
+
+fn rule(id: &str, value: &Value, departments: &Departments, wording: &Wording, found: &mut Found) -> Rule {
+    let forms: Vec<Form> = match value.get("forms").and_then(Value::as_array) {
+        Some(forms) => {
+            if value.get("kind").is_some() || value.get("levels").is_some() {
+                found.add("a rule has `forms`, or is a form itself with `kind` and `levels`; not both");
+            }
+            let one = |(at, form), found: &mut Found| found.at(format!("forms/{at}"), |found| self::form(form, found));
+            forms.iter().enumerate().filter_map(|form| one(form, found)).collect()
+        }
+        None => form(value, found).into_iter().collect(),
+    };
+    let events = forms.iter().filter(|form| form.test.is_event()).count();
+    if events != 0 && events != forms.len() {
+        found.add("the forms of a rule are all of events (status, incident) or all of figures");
+    }
+    let cause = cause(value, events != 0, found);
+    let text = |key: &str, found: &mut Found| {
+        if let Some(text) = value.get(key) {
+            text.as_str().unwrap_or_default().to_owned()
+        } else {
+            found.add(format!("`{key}` is missing"));
+            String::new()
+        }
+    };
+    let verifier = text("verifier", found);
+    let action = text("action", found);
+    found.at("action", |found| check_action(&action, wording, found));
+    let said = |key: &str, found: &mut Found| {
+        found.at("wording", |found| found.at(key, |found| message(value.get("wording"), key, wording, found)))
+    };
+    Rule {
+        id: id.to_owned(),
+        forms,
+        cause,
+        verifier,
+        action,
+        goes_to: found.at("goes_to", |found| goes_to(value, departments, wording, found)),
+        village_message: said("village", found),
+        department_message: said("department", found),
+    }
+}
+
+fn check_action(action: &str, wording: &Wording, found: &mut Found) {
+    if !action.is_empty() {
+        for fault in wording.faults(&action_message(action), &Figures::example()) {
+            found.add(fault);
+        }
+    }
+}
+
+fn goes_to(value: &Value, departments: &Departments, wording: &Wording, found: &mut Found) -> BTreeMap<String, String> {
+    let mut goes_to = BTreeMap::new();
+    for (department, action) in value.get("goes_to").and_then(Value::as_object).into_iter().flatten() {
+        let action = action.as_str().unwrap_or_default();
+        found.at(department, |found| {
+            if !departments.contains_key(department) {
+                found.add("this department does not stand in the policy's `departments`");
+            }
+            check_action(action, wording, found);
+        });
+        goes_to.insert(department.clone(), action.to_owned());
+    }
+    goes_to
+}
+
+fn cause(value: &Value, is_event: bool, found: &mut Found) -> CauseRule {
+    let text = if let Some(text) = value.get("cause") {
+        text.as_str().unwrap_or_default()
+    } else {
+        found.add("`cause` is missing: a code, `largest_expense`, `largest_gap` or `as_reported`");
+        ""
+    };
+    let cause = match text {
+        "largest_expense" => CauseRule::LargestExpense,
+        "largest_gap" => CauseRule::LargestGap,
+        "as_reported" => CauseRule::AsReported,
+        code => CauseRule::Fixed(Cause::parse(code).unwrap_or(Cause::Other)),
+    };
+    if cause == CauseRule::AsReported && !is_event {
+        found.at("cause", |found| found.add("`as_reported` is for status and incident: a figure reports no cause"));
+    }
+    cause
+}
+
+fn form(value: &Value, found: &mut Found) -> Option<Form> {
+    let Some(kind) = value.get("kind") else {
+        found.add("`kind` is missing: sum, uncovered, measure, status or incident");
+        return None;
+    };
+    let kind = kind.as_str()?;
+    check_fields(kind, value, found);
+    let test = match kind {
+        "sum" | "uncovered" => Test::Sum(amounts(value, found)),
+        "measure" => {
+            Test::Measure(MeasureOf { measure: measure(value.get("measure"), found)?, instead: instead(value) })
+        }
+        "status" => Test::Status { code: code(value, found)? },
+        "incident" => {
+            if value.get("codes").is_none() {
+                found.add("`codes` is missing: what happened");
+            }
+            Test::Incident { codes: texts(value.get("codes")), window: window(value, found)? }
+        }
+        _ => return None,
+    };
+    let when = value.get("when").and_then(|when| found.at("when", |found| condition(when, found)));
+    let levels = found.at("levels", |found| levels(value, test.is_event(), found));
+    Some(Form { when, test, levels })
+}
+
+/// Which fields go with which kind; a field that would be ignored is a fault.
+fn check_fields(kind: &str, value: &Value, found: &mut Found) {
+    let used: &[&str] = match kind {
+        "sum" => &["categories", "causes", "window", "comparator"],
+        "uncovered" => &["categories", "less", "causes", "window", "comparator"],
+        "measure" => &["measure", "instead", "comparator"],
+        "status" => &["code"],
+        "incident" => &["codes", "window"],
+        _ => return,
+    };
+    let all = ["categories", "less", "causes", "window", "measure", "instead", "code", "codes", "comparator"];
+    for field in all.into_iter().filter(|field| value.get(field).is_some() && !used.contains(field)) {
+        found.at(field, |found| found.add(format!("a rule of kind `{kind}` has no such field")));
+    }
+    if kind == "uncovered" && value.get("less").is_none() {
+        found.add("`less` is missing: what is set against the loss");
+    }
+}
+
+fn code(value: &Value, found: &mut Found) -> Option<String> {
+    let code = value.get("code").and_then(Value::as_str);
+    if value.get("code").is_none() {
+        found.add("`code` is missing: which status");
+    }
+    code.map(str::to_owned)
+}
+
+fn measure(value: Option<&Value>, found: &mut Found) -> Option<Measure> {
+    match value.map(|value| value.as_str().unwrap_or_default()) {
+        Some("net_pc") => Some(Measure::NetPc),
+        Some("ref_pc") => Some(Measure::RefPc),
+        Some("rigid_net") => Some(Measure::RigidNet),
+        Some(_) => None,
+        None => {
+            found.add("`measure` is missing: net_pc, ref_pc or rigid_net");
+            None
+        }
+    }
+}
+
+fn instead(value: &Value) -> Option<Instead> {
+    let instead = value.get("instead")?;
+    let window = instead.get("window").and_then(Value::as_str).and_then(Window::parse)?;
+    Some(Instead { categories: categories(instead.get("categories")), window })
+}
+
+fn levels(value: &Value, is_event: bool, found: &mut Found) -> Vec<LevelRow> {
+    let Some(rows) = value.get("levels") else {
+        found.add("it is missing: what gives which level");
+        return Vec::new();
+    };
+    let mut levels = Vec::new();
+    for (at, row) in rows.as_array().into_iter().flatten().enumerate() {
+        found.at(at.to_string(), |found| {
+            levels.extend(level_row(row, value.get("comparator"), is_event, found));
+        });
+    }
+    check_order(&levels, found);
+    levels
+}
+
+fn level_row(row: &Value, comparator: Option<&Value>, is_event: bool, found: &mut Found) -> Option<LevelRow> {
+    let level = match row.get("level").and_then(Value::as_str)? {
+        "L" => WarningLevel::Signal,
+        "M" => WarningLevel::Medium,
+        "H" => WarningLevel::High,
+        _ => return None,
+    };
+    let when = row.get("when").and_then(|when| found.at("when", |found| condition(when, found)));
+    let (threshold, comparator) = (row.get("threshold"), row.get("comparator").or(comparator));
+    if is_event {
+        if threshold.is_some() || comparator.is_some() {
+            found.add("an event has no threshold and no comparator; name its `values`");
+        }
+    } else {
+        if row.get("values").is_some() {
+            found.add("a figure has no `values`; give a `threshold`");
+        }
+        if threshold.is_none() {
+            found.add("`threshold` is missing");
+        }
+        if comparator.is_none() {
+            found.add("`comparator` is missing, here or in the form: >, >=, < or <=");
+        }
+    }
+    let compare = threshold.filter(|_| !is_event).zip(comparator).and_then(|both| compare(both.1, both.0, found));
+    Some(LevelRow { level, when, compare, values: texts(row.get("values")) })
+}
+
+/// Levels stand in order, and a higher level never asks for less than a lower one.
+fn check_order(levels: &[LevelRow], found: &mut Found) {
+    for (at, pair) in levels.windows(2).enumerate() {
+        if pair[1].level < pair[0].level {
+            found.at((at + 1).to_string(), |found| found.add("levels stand in the order L, M, H"));
+        }
+    }
+    for (at, high) in levels.iter().enumerate() {
+        let lower = levels[..at].iter().filter(|low| low.level < high.level && low.when.is_none());
+        for (low, compare) in lower.filter_map(|low| low.compare.zip(high.compare)) {
+            if low.comparator.is_upward() != compare.comparator.is_upward() {
+                continue;
+            }
+            let (low, high) = match (low.threshold, compare.threshold) {
+                (Threshold::Amount(low), Threshold::Amount(high)) => (low.0, high.0),
+                (Threshold::Line { thousandths: low }, Threshold::Line { thousandths: high }) => (low, high),
+                _ => continue,
+            };
+            let is_less = if compare.comparator.is_upward() { high < low } else { high > low };
+            if is_less {
+                found.at(format!("{at}/threshold"), |found| {
+                    found.add("a higher level asks for less than a lower one: the lower one can never hold alone");
+                });
+            }
+        }
+    }
+}
+
+fn compare(comparator: &Value, threshold: &Value, found: &mut Found) -> Option<Compare> {
+    let comparator = Comparator::parse(comparator.as_str()?)?;
+    let threshold = match threshold {
+        Value::String(text) if text == "line" => Some(Threshold::Line { thousandths: WHOLE }),
+        Value::Object(fields) => {
+            let factor = fields.get("line").and_then(thousandths);
+            factor.map(|thousandths| Threshold::Line { thousandths })
+        }
+        other => amount(other).map(Threshold::Amount),
+    };
+    if threshold.is_none() {
+        let what =
+            "no amount of yuan with at most two decimals, no `line` and no `{ line: factor }` with at most three";
+        found.at("threshold", |found| found.add(what));
+    }
+    threshold.map(|threshold| Compare { comparator, threshold })
+}
+
+fn condition(value: &Value, found: &mut Found) -> Option<Condition> {
+    let (name, what) = value.as_object()?.iter().next()?;
+    found.at(name, |found| match name.as_str() {
+        "all" => Some(Condition::All(conditions(what, found))),
+        "any" => Some(Condition::Any(conditions(what, found))),
+        "not" => condition(what, found).map(|one| Condition::Not(Box::new(one))),
+        "class" => Some(Condition::Class(texts(Some(what)).iter().filter_map(|name| ClassTerm::parse(name)).collect())),
+        "income" => Some(Condition::IncomeKnown(what.as_str() == Some("known"))),
+        "measure" => {
+            let of = MeasureOf { measure: measure(what.get("of"), found)?, instead: instead(what) };
+            Some(Condition::Measure(of, compare(what.get("comparator")?, what.get("threshold")?, found)?))
+        }
+        "sum" => {
+            let amounts = amounts(what, found);
+            Some(Condition::Sum(amounts, compare(what.get("comparator")?, what.get("threshold")?, found)?))
+        }
+        "incident" => Some(Condition::Incident { codes: texts(what.get("codes")), window: window(what, found)? }),
+        "status" => Some(Condition::Status { code: code(what, found)?, values: texts(what.get("values")) }),
+        _ => None,
+    })
+}
+
+fn conditions(value: &Value, found: &mut Found) -> Vec<Condition> {
+    let list = value.as_array().into_iter().flatten().enumerate();
+    list.filter_map(|(at, one)| found.at(at.to_string(), |found| condition(one, found))).collect()
+}

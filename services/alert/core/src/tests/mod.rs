@@ -1,0 +1,213 @@
+//! The families of domain section 6 and the life of findings, at the level of the core: states in, warnings out.
+
+mod families;
+mod findings;
+mod orders;
+
+use schemas::records::{
+    Case, Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Step, Sum, Survey, Warning, WarningKind,
+};
+use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
+
+use crate::Calendar;
+use crate::case::{Occasion, Said, evaluate};
+use crate::policy::{Book, PolicySet};
+
+const DEFAULT: &str = include_str!("../../../../../deploy/policies/default.yaml");
+const HENGSHUI: &str = include_str!("../../../../../deploy/policies/hengshui.yaml");
+const ZH: &str = include_str!("../../../../../deploy/policies/wording/zh.ftl");
+const EN: &str = include_str!("../../../../../deploy/policies/wording/en.ftl");
+
+/// The day on which the calendar of every story begins.
+const FIRST_CLOSED: &str = "2023-12-31";
+const REGISTERED: &str = "2023-12-15";
+const SURVEYED: &str = "2024-02-01";
+
+fn day(text: &str) -> Day {
+    Day::parse(text).expect("a day")
+}
+
+fn yuan(text: &str) -> Fen {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "00"));
+    Fen(format!("{whole}{part}").parse().expect("yuan with two decimals"))
+}
+
+/// The policies of this project, and others beside them.
+fn policies(others: &[(&str, &str)]) -> PolicySet {
+    let mut book = Book::default();
+    let own = [("wording/zh", ZH), ("wording/en", EN), ("default", DEFAULT), ("hengshui", HENGSHUI)];
+    for (offset, (key, text)) in own.iter().chain(others).enumerate() {
+        book.learn(offset as i64, key, text).expect("a policy of this project is well formed");
+    }
+    let set = book.at(i64::MAX, day("2025-01-01"));
+    assert!(set.refused.is_empty(), "{:?}", set.refused);
+    set
+}
+
+/// A household's story: news and days in, warnings out.
+struct Story {
+    policies: PolicySet,
+    state: HouseholdState,
+    case: Option<Case>,
+    calendar: Calendar,
+    entries: i64,
+    said: Vec<Said>,
+}
+
+impl Story {
+    /// A household of a Hengshui county that is surveyed with so much unreported income a year.
+    fn new(members: u8, classes: &[Class], unreported: &str) -> Self {
+        Self::under(policies(&[]), members, classes, unreported)
+    }
+
+    fn under(policies: PolicySet, members: u8, classes: &[Class], unreported: &str) -> Self {
+        let member = |token| Member { person: PersonToken([token; 16]), since_day: day(REGISTERED), wage_month: None };
+        let state = HouseholdState {
+            number: 1,
+            household: HouseholdCode::parse("1311021012050007").expect("a code"),
+            registered_day: Some(day(REGISTERED)),
+            classes: classes.to_vec(),
+            members: (0..members).map(member).collect(),
+            statuses: Vec::new(),
+            survey: Some(Survey {
+                day: day(SURVEYED),
+                reported_at_ms: 0,
+                unreported_income_fen: yuan(unreported),
+                members: i32::from(members),
+                members_since: 0,
+                entry: EntryId(-1),
+            }),
+            sums: Vec::new(),
+            evidence: Vec::new(),
+            incidents: Vec::new(),
+            reversed: Vec::new(),
+            source: "rural-revitalisation".to_owned(),
+            event: Hash64(1),
+        };
+        let calendar = Calendar { first_closed_day: day(FIRST_CLOSED), day: day("2024-02-02") };
+        Self { policies, state, case: None, calendar, entries: 0, said: Vec::new() }
+    }
+
+    /// Goes on to a day, evaluating at each day on which everybody is evaluated.
+    fn until(&mut self, text: &str) -> Vec<Warning> {
+        let before = self.said.len();
+        while self.calendar.day < day(text) {
+            let settled = self.calendar.last_settled(15);
+            let month = self.calendar.day.month();
+            self.calendar.day = self.calendar.day.plus(1);
+            if self.calendar.day.month() != month || self.calendar.last_settled(15) != settled {
+                self.evaluate(Occasion::Calendar);
+            }
+        }
+        self.warnings(before)
+    }
+
+    /// News on a day: changes the state.
+    fn news(&mut self, text: &str, change: impl FnOnce(&mut HouseholdState, EntryId)) -> Vec<Warning> {
+        self.until(text);
+        let before = self.said.len();
+        self.entries += 1;
+        self.state.number += 1;
+        self.state.reversed.clear();
+        change(&mut self.state, EntryId(self.entries));
+        self.evaluate(Occasion::News);
+        self.warnings(before)
+    }
+
+    fn spend(&mut self, on: &str, category: Category, cause: Cause, amount: &str) -> Vec<Warning> {
+        self.news(on, |state, entry| add(state, entry, (category, cause), day(on), yuan(amount)))
+    }
+
+    fn income(&mut self, on: &str, category: Category, amount: &str) -> Vec<Warning> {
+        self.news(on, |state, _| add_sum(state, (category, Cause::Other), day(on).month(), yuan(amount)))
+    }
+
+    fn incident(&mut self, on: &str, code: &str, cause: Cause) -> Vec<Warning> {
+        self.news(on, |state, entry| {
+            state.incidents.push(Incident {
+                entry,
+                kind: Kind::Incident,
+                code: code.to_owned(),
+                value: "true".to_owned(),
+                cause,
+                amount_fen: Fen::ZERO,
+                day: day(on),
+                person: None,
+                source: "rural-revitalisation".to_owned(),
+            });
+        })
+    }
+
+    fn status(&mut self, on: &str, code: &str, value: &str, cause: Cause) -> Vec<Warning> {
+        self.news(on, |state, entry| {
+            state.statuses.retain(|status| status.code != code);
+            let (code, value) = (code.to_owned(), value.to_owned());
+            let day = day(on);
+            state.statuses.push(Status { code, person: None, value, day, reported_at_ms: 0, cause, entry });
+        })
+    }
+
+    /// Takes an expense back, as a retraction does.
+    fn retract(&mut self, on: &str, entry: EntryId) -> Vec<Warning> {
+        self.news(on, |state, _| {
+            let at = state.evidence.iter().position(|one| one.entry == entry).expect("it is there");
+            let gone = state.evidence.remove(at);
+            add_sum(state, (gone.category, gone.cause), gone.day.month(), Fen::ZERO.minus(gone.amount_fen));
+            state.reversed.push(entry);
+        })
+    }
+
+    fn evaluate(&mut self, occasion: Occasion) {
+        let policy = self.policies.of(self.state.household.county()).expect("every county has a policy");
+        let outcome = evaluate(&self.state, self.case.as_ref(), policy, self.calendar, occasion);
+        self.said.extend(outcome.said);
+        if outcome.case.is_some() {
+            self.case = outcome.case;
+        }
+        let again = evaluate(&self.state, self.case.as_ref(), policy, self.calendar, occasion);
+        assert!(again.case.is_none() && again.said.is_empty(), "a repeated state changes nothing: {again:?}");
+    }
+
+    fn warnings(&self, from: usize) -> Vec<Warning> {
+        self.said[from..].iter().map(|said| said.warning.clone()).collect()
+    }
+
+    fn case(&self) -> &Case {
+        self.case.as_ref().expect("there is a case record")
+    }
+}
+
+fn add(state: &mut HouseholdState, entry: EntryId, what: (Category, Cause), on: Day, amount: Fen) {
+    add_sum(state, what, on.month(), amount);
+    let (category, cause) = what;
+    let source = "health-insurance".to_owned();
+    state.evidence.push(Evidence { entry, category, cause, amount_fen: amount, day: on, source, document: None });
+}
+
+fn add_sum(state: &mut HouseholdState, (category, cause): (Category, Cause), month: Month, amount: Fen) {
+    let at = if let Some(at) = state.sums.iter().position(|sum| (sum.category, sum.cause) == (category, cause)) {
+        at
+    } else {
+        state.sums.push(Sum { category, cause, months: Vec::new() });
+        state.sums.len() - 1
+    };
+    let months = &mut state.sums[at].months;
+    match months.iter_mut().find(|one| one.month == month) {
+        Some(one) => one.amount_fen = one.amount_fen.plus(amount),
+        None => months.push(MonthAmount { month, amount_fen: amount }),
+    }
+}
+
+/// Rule, kind and level of each warning, in order: `R01 raised M`.
+fn shown(warnings: &[Warning]) -> Vec<String> {
+    let kind = |kind: WarningKind| crate::identity::kind_name(kind);
+    warnings.iter().map(|one| format!("{} {} {}", one.rule, kind(one.kind), one.level.letter())).collect()
+}
+
+fn findings(case: &Case) -> Vec<String> {
+    case.findings.iter().map(|finding| format!("{} {}", finding.rule, finding.level.letter())).collect()
+}
+
+fn is_open(case: &Case) -> bool {
+    case.step == Step::Raised
+}

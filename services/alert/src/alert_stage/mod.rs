@@ -1,0 +1,251 @@
+//! alert on the loop: `households.states` in; cases, warnings and what each receiver is told out. It decides nothing
+//! about a household: that is `alert_core`'s work.
+
+mod outputs;
+mod partition;
+mod policies;
+
+use alert_core::{Calendar, Occasion, PolicySet, evaluate};
+use runtime::stage::{
+    Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
+    Topology,
+};
+use schemas::codec::{self, CodecError};
+use schemas::records::{Case, DayClosed, HouseholdState, PROGRESS_KEY, Progress};
+use schemas::{Day, HouseholdCode};
+
+use crate::config::AlertSettings;
+use outputs::Outputs;
+pub use partition::AlertPartition;
+use policies::Policies;
+
+/// The stage's name.
+pub const STAGE: &str = "alert";
+/// What it reads, and holds as state.
+const STATES: &str = "households.states";
+/// Its changelog and first output.
+const CASES: &str = "households.cases";
+/// The reference topic.
+const POLICIES: &str = "policies";
+
+/// The stage.
+#[derive(Debug)]
+pub struct AlertStage {
+    topology: Topology,
+    outputs: Outputs,
+    policies: Policies,
+    sweep_households_per_step: usize,
+}
+
+impl AlertStage {
+    /// The stage of one worker.
+    pub fn new(settings: &AlertSettings) -> Self {
+        let outputs = Outputs::new(settings.receivers.clone());
+        let topology = Topology {
+            stage: STAGE,
+            inputs: vec![STATES.to_owned()],
+            starts_at_earliest: true,
+            reference: Some(POLICIES.to_owned()),
+            outputs: outputs.topics(),
+        };
+        let sweep_households_per_step = settings.sweep_households_per_step;
+        Self { topology, outputs, policies: Policies::default(), sweep_households_per_step }
+    }
+
+    /// A state that fuse has written: held, and evaluated once a day is closed.
+    fn news(&mut self, partition: &mut AlertPartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
+        let state: HouseholdState = codec::decode(bytes).map_err(|error| error.to_string())?;
+        let held = partition.state(state.household)?.map_or(0, |held| held.number);
+        if state.number <= held {
+            return Ok(());
+        }
+        if state.number > held + 1 {
+            return Err(format!(
+                "household {}: state {} follows state {held}: states between them are gone. Was alert stopped for longer \
+                 than min.compaction.lag.ms of {STATES}? Then it must begin anew, with a new group and empty cases",
+                state.household, state.number
+            ));
+        }
+        partition.begin();
+        partition.states.put(state.household.number(), bytes);
+        match partition.calendar() {
+            Some(calendar) => self.evaluate(partition, &state, calendar, Occasion::News, outbox).map(drop),
+            // Nothing is evaluated before the first day is closed.
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a marker, or goes on with the sweep that one began.
+    fn marker(&mut self, partition: &mut AlertPartition, bytes: &[u8], outbox: &mut Outbox) -> Result<Step, String> {
+        if partition.progress.sweep_after.is_none() {
+            let marker: DayClosed = codec::decode(bytes).map_err(|error| error.to_string())?;
+            let before = partition.calendar().map(|calendar| (calendar, partition.progress.policies_offset));
+            partition.begin();
+            if partition.progress.take_marker(&marker).is_none() {
+                return Ok(Step::Done);
+            }
+            if !self.concerns_everybody(partition, before) {
+                return Ok(Step::Done);
+            }
+            partition.begin_sweep();
+        }
+        self.sweep(partition, outbox)
+    }
+
+    /// Whether the day that begins changes what holds for households of which nothing is heard: the first day of all, a
+    /// new month, a month that is settled now, other policies.
+    fn concerns_everybody(&mut self, partition: &AlertPartition, before: Option<(Calendar, i64)>) -> bool {
+        let (Some(now), Some((before, offset_before))) = (partition.calendar(), before) else { return true };
+        if now.day.month() != before.day.month() {
+            return true;
+        }
+        let policies_before = self.policies.at(offset_before, before.day).offsets();
+        let policies = self.policies.at(partition.progress.policies_offset, now.day);
+        let settles = |days: i32| now.last_settled(days) != before.last_settled(days);
+        policies.offsets() != policies_before || policies.policies().any(|policy| settles(policy.settle_days))
+    }
+
+    fn sweep(&mut self, partition: &mut AlertPartition, outbox: &mut Outbox) -> Result<Step, String> {
+        partition.begin();
+        let Some(calendar) = partition.calendar() else { return Ok(Step::Done) };
+        for _ in 0..self.sweep_households_per_step {
+            let Some(household) = partition.next_in_sweep() else {
+                partition.end_sweep();
+                return Ok(Step::Done);
+            };
+            if let Some(state) = partition.state(household)? {
+                let known = self.evaluate(partition, &state, calendar, Occasion::Calendar, outbox)?;
+                partition.swept(household, known);
+            }
+        }
+        Ok(Step::More)
+    }
+
+    /// Evaluates a household, keeps its case and says what follows. Returns whether its income is known; none where no
+    /// policy is for its county.
+    fn evaluate(
+        &mut self,
+        partition: &mut AlertPartition,
+        state: &HouseholdState,
+        calendar: Calendar,
+        occasion: Occasion,
+        outbox: &mut Outbox,
+    ) -> Result<Option<bool>, String> {
+        let policies: &PolicySet = self.policies.at(partition.progress.policies_offset, calendar.day);
+        let Some(policy) = policies.of(state.household.county()) else {
+            partition.progress.count("without_policy", "", i64::from(occasion == Occasion::News));
+            return Ok(None);
+        };
+        let case: Option<Case> = partition.case(state.household)?;
+        let outcome = evaluate(state, case.as_ref(), policy, calendar, occasion);
+        if let Some(next) = &outcome.case {
+            partition.count_case(case.as_ref(), next);
+            self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
+        }
+        for said in &outcome.said {
+            partition.count_warning(&said.warning);
+            self.outputs.said(partition, said, outbox).map_err(|error| error.to_string())?;
+        }
+        Ok(Some(outcome.income_known))
+    }
+}
+
+impl Default for AlertStage {
+    fn default() -> Self {
+        Self::new(&AlertSettings::default())
+    }
+}
+
+impl Stage for AlertStage {
+    type Partition = AlertPartition;
+
+    fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    fn open(&self, id: &PartitionId, _: &dyn PartitionCounts) -> AlertPartition {
+        AlertPartition::new(id.partition)
+    }
+
+    fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource> {
+        let source = |topic: &str, until| RestoreSource { topic: topic.to_owned(), partition: id.partition, until };
+        vec![source(STATES, RestoreUntil::Committed), source(CASES, RestoreUntil::End)]
+    }
+
+    fn restore(&self, partition: &mut AlertPartition, record: &Record<'_>) -> Result<(), StageError> {
+        let fail = |what: String| StageError::about(STAGE, record, what);
+        let Some(value) = record.value else { return Ok(()) };
+        let household = || {
+            let key = std::str::from_utf8(record.key.unwrap_or_default()).unwrap_or_default();
+            HouseholdCode::parse(key).map_err(|error| fail(error.to_string()))
+        };
+        if codec::is::<HouseholdState>(value) {
+            partition.states.restore(household()?.number(), Some(value));
+        } else if codec::is::<Case>(value) {
+            partition.cases.restore(household()?.number(), Some(value));
+        } else if record.topic == CASES && record.key == Some(PROGRESS_KEY.as_bytes()) {
+            let read = codec::decode::<Progress>(value);
+            partition.progress = read.map_err(|error: CodecError| fail(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn need(&self, partition: &AlertPartition, record: Option<&Record<'_>>) -> Option<Need> {
+        let marker = record.and_then(|record| record.value).filter(|value| codec::is::<DayClosed>(value));
+        // A marker that does not decode is said so when it is applied.
+        let of_marker = marker.and_then(|value| codec::decode::<DayClosed>(value).ok());
+        let below_offset = of_marker.map_or(0, |marker| marker.policies_offset).max(partition.progress.policies_offset);
+        (below_offset > 0).then_some(Need { below_offset })
+    }
+
+    fn learn(&mut self, record: &Record<'_>) -> Result<(), StageError> {
+        self.policies.learn(record);
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        partition: &mut AlertPartition,
+        record: &Record<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Step, StageError> {
+        let bytes = record.value.unwrap_or_default();
+        let done = if codec::is::<DayClosed>(bytes) {
+            self.marker(partition, bytes, outbox)
+        } else if codec::is::<Progress>(bytes) {
+            // Fuse's own bookkeeping, which lies in the same topic.
+            Ok(Step::Done)
+        } else {
+            self.news(partition, bytes, outbox).map(|()| Step::Done)
+        };
+        done.map_err(|what| StageError::about(STAGE, record, what))
+    }
+
+    fn flush(&mut self, partition: &mut AlertPartition, outbox: &mut Outbox) -> Result<(), StageError> {
+        Outputs::progress(partition, outbox).map_err(|error| StageError {
+            stage: STAGE,
+            topic: CASES.to_owned(),
+            partition: partition.number,
+            offset: -1,
+            what: error.to_string(),
+        })
+    }
+
+    fn committed(&mut self, partition: &mut AlertPartition) {
+        partition.committed();
+    }
+
+    fn rolled_back(&mut self, partition: &mut AlertPartition) {
+        partition.rolled_back();
+    }
+
+    fn figures(&self, partition: &AlertPartition, figures: &mut Figures) {
+        partition.figures(figures);
+        figures.add("policies_refused", "", self.policies.refused());
+    }
+}
+
+/// The first day that is not closed yet.
+fn current_day(closed: Day) -> Day {
+    closed.plus(1)
+}

@@ -1,0 +1,157 @@
+//! The state of one partition of alert: the states and cases of its households, and how far calendar and sweep are. It
+//! does not know when a household is evaluated.
+
+use alert_core::Calendar;
+use runtime::stage::Figures;
+use runtime::table::Table;
+use schemas::HouseholdCode;
+use schemas::codec::{self, Recorded};
+use schemas::records::{Case, HouseholdState, Progress, Step, Warning};
+use serde::de::DeserializeOwned;
+
+use super::current_day;
+
+/// Households whose income was not known at the last sweep.
+const INCOME_UNKNOWN: &str = "income_unknown";
+/// The same, while a sweep is on its way.
+const INCOME_UNKNOWN_SO_FAR: &str = "income_unknown_so_far";
+/// Parts of warnings whose receiver has no topic, by receiver.
+pub(super) const WITHOUT_TOPIC: &str = "without_topic";
+/// Cases that are open.
+const OPEN_CASES: &str = "open_cases";
+
+/// The state of one partition.
+#[derive(Debug)]
+pub struct AlertPartition {
+    pub(super) number: i32,
+    pub(super) states: Table<u64>,
+    pub(super) cases: Table<u64>,
+    pub(super) progress: Progress,
+    /// The progress of the last commit, while the open transaction has changed it.
+    committed: Option<Progress>,
+    /// The households that a sweep has before it, the next one last; made anew after a restore or an abort.
+    sweep: Option<Vec<u64>>,
+}
+
+impl AlertPartition {
+    pub(super) fn new(number: i32) -> Self {
+        Self {
+            number,
+            states: Table::default(),
+            cases: Table::default(),
+            progress: Progress::default(),
+            committed: None,
+            sweep: None,
+        }
+    }
+
+    /// The calendar; none before the first day is closed.
+    pub(super) fn calendar(&self) -> Option<Calendar> {
+        let closed = self.progress.closed_day?;
+        let first_closed_day = self.progress.first_closed_day.unwrap_or(closed);
+        Some(Calendar { first_closed_day, day: current_day(closed) })
+    }
+
+    /// The state of a household.
+    pub(super) fn state(&self, household: HouseholdCode) -> Result<Option<HouseholdState>, String> {
+        read(&self.states, household)
+    }
+
+    /// The case of a household.
+    pub(super) fn case(&self, household: HouseholdCode) -> Result<Option<Case>, String> {
+        read(&self.cases, household)
+    }
+
+    /// Notes that the progress is about to change.
+    pub(super) fn begin(&mut self) {
+        if self.committed.is_none() {
+            self.committed = Some(self.progress.clone());
+        }
+    }
+
+    pub(super) fn is_changed(&self) -> bool {
+        self.committed.is_some()
+    }
+
+    /// Counts a case that opens or closes.
+    pub(super) fn count_case(&mut self, before: Option<&Case>, next: &Case) {
+        let is_open = |case: &Case| i64::from(!matches!(case.step, Step::None | Step::Cleared));
+        self.progress.count(OPEN_CASES, "", is_open(next) - before.map_or(0, is_open));
+    }
+
+    /// Counts a warning by rule, level and kind.
+    pub(super) fn count_warning(&mut self, warning: &Warning) {
+        let kind = alert_core::identity::kind_name(warning.kind);
+        let label = format!("{}/{}/{kind}", warning.rule, warning.level.letter());
+        self.progress.count("warnings", &label, 1);
+    }
+
+    pub(super) fn begin_sweep(&mut self) {
+        self.progress.sweep_after = Some(String::new());
+        self.progress.set(INCOME_UNKNOWN_SO_FAR, "", 0);
+        self.sweep = None;
+    }
+
+    /// The next household of the sweep, in the order of the codes.
+    pub(super) fn next_in_sweep(&mut self) -> Option<HouseholdCode> {
+        if self.sweep.is_none() {
+            let after = self.progress.sweep_after.as_deref().and_then(|code| HouseholdCode::parse(code).ok());
+            let mut left = self.states.sorted_keys();
+            left.retain(|key| after.is_none_or(|after| *key > after.number()));
+            left.reverse();
+            self.sweep = Some(left);
+        }
+        let next = self.sweep.as_mut().and_then(Vec::pop)?;
+        HouseholdCode::from_number(next).ok()
+    }
+
+    /// Notes that a household of the sweep is done.
+    pub(super) fn swept(&mut self, household: HouseholdCode, income_known: Option<bool>) {
+        self.progress.sweep_after = Some(household.to_string());
+        self.progress.count(INCOME_UNKNOWN_SO_FAR, "", i64::from(income_known != Some(true)));
+    }
+
+    pub(super) fn end_sweep(&mut self) {
+        let unknown = self.progress.total(INCOME_UNKNOWN_SO_FAR);
+        self.progress.set(INCOME_UNKNOWN, "", unknown);
+        self.progress.sweep_after = None;
+        self.sweep = None;
+    }
+
+    pub(super) fn committed(&mut self) {
+        self.states.commit();
+        self.cases.commit();
+        self.committed = None;
+    }
+
+    pub(super) fn rolled_back(&mut self) {
+        self.states.rollback();
+        self.cases.rollback();
+        if let Some(progress) = self.committed.take() {
+            self.progress = progress;
+        }
+        self.sweep = None;
+    }
+
+    pub(super) fn figures(&self, figures: &mut Figures) {
+        figures.add("households", "", self.states.len() as i64);
+        figures.add("state_bytes", "", (self.states.value_bytes() + self.cases.value_bytes()) as i64);
+        figures.add("closed_day", "", self.progress.closed_day.map_or(0, |day| i64::from(day.0)));
+        for total in &self.progress.totals {
+            let name = match total.name.as_str() {
+                "warnings" => "warnings",
+                OPEN_CASES => OPEN_CASES,
+                INCOME_UNKNOWN => INCOME_UNKNOWN,
+                "without_policy" => "without_policy",
+                WITHOUT_TOPIC => WITHOUT_TOPIC,
+                _ => continue,
+            };
+            figures.add(name, total.label.clone(), total.count);
+        }
+    }
+}
+
+fn read<T: DeserializeOwned + Recorded>(table: &Table<u64>, household: HouseholdCode) -> Result<Option<T>, String> {
+    let bytes = table.get(&household.number());
+    bytes.map(codec::decode).transpose().map_err(|error| format!("household {household}: {error}"))
+}

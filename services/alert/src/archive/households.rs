@@ -1,0 +1,122 @@
+//! The tables `household_states` and `cases`: upserts by number from compacted topics. It does not know the tables
+//! that are filled by intents.
+
+use runtime::archive::RowMapper;
+use runtime::stage::Record;
+use schemas::codec;
+use schemas::records::{Case, HouseholdState};
+use schemas::{Cause, Class};
+use serde::Serialize;
+
+use super::{letter, line, named, place};
+
+/// The mapper of `household_states`.
+#[derive(Clone, Copy, Debug)]
+pub struct HouseholdStates;
+
+/// The mapper of `cases`.
+#[derive(Clone, Copy, Debug)]
+pub struct Cases;
+
+/// A row of `household_states`, in the names of the table.
+#[derive(Debug, Serialize)]
+struct StateRow {
+    household: String,
+    number: i64,
+    registered_day: Option<String>,
+    classes: Vec<&'static str>,
+    members: usize,
+    surveyed_day: Option<String>,
+    surveyed_members: Option<i32>,
+    unreported_income_fen: Option<i64>,
+    sums: Vec<MonthRow>,
+}
+
+/// The sum of one month, category and cause.
+#[derive(Debug, Serialize)]
+struct MonthRow {
+    month: i32,
+    category: &'static str,
+    cause: &'static str,
+    amount_fen: i64,
+}
+
+/// A row of `cases`, in the names of the table.
+#[derive(Debug, Serialize)]
+struct CaseRow<'a> {
+    household: String,
+    number: i64,
+    case_number: i32,
+    step: String,
+    opened_day: Option<String>,
+    level: &'static str,
+    causes: Vec<&'static str>,
+    rules: Vec<&'a str>,
+    state_number: i64,
+    evaluated_day: String,
+}
+
+impl RowMapper for HouseholdStates {
+    fn table(&self) -> &'static str {
+        "household_states"
+    }
+
+    fn topics(&self) -> Vec<String> {
+        vec!["households.states".to_owned()]
+    }
+
+    fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {
+        let Some(value) = record.value.filter(|value| codec::is::<HouseholdState>(value)) else { return Ok(()) };
+        let state: HouseholdState = codec::decode(value).map_err(|error| format!("{}: {error}", place(record)))?;
+        let survey = state.survey.as_ref();
+        let sums = state.sums.iter().flat_map(|sum| {
+            let (category, cause) = (sum.category.name(), sum.cause.code());
+            sum.months.iter().map(move |one| MonthRow {
+                month: one.month.yyyymm(),
+                category,
+                cause,
+                amount_fen: one.amount_fen.0,
+            })
+        });
+        let row = StateRow {
+            household: state.household.to_string(),
+            number: state.number,
+            registered_day: state.registered_day.map(|day| day.to_string()),
+            classes: state.classes.iter().map(|class| Class::name(*class)).collect(),
+            members: state.members.len(),
+            surveyed_day: survey.map(|survey| survey.day.to_string()),
+            surveyed_members: survey.map(|survey| survey.members + survey.members_since),
+            unreported_income_fen: survey.map(|survey| survey.unreported_income_fen.0),
+            sums: sums.collect(),
+        };
+        line(&row, lines)
+    }
+}
+
+impl RowMapper for Cases {
+    fn table(&self) -> &'static str {
+        "cases"
+    }
+
+    fn topics(&self) -> Vec<String> {
+        vec!["households.cases".to_owned()]
+    }
+
+    fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {
+        let Some(value) = record.value.filter(|value| codec::is::<Case>(value)) else { return Ok(()) };
+        let case: Case = codec::decode(value).map_err(|error| format!("{}: {error}", place(record)))?;
+        let row = CaseRow {
+            household: case.household.to_string(),
+            number: case.number,
+            case_number: case.case_number,
+            step: named(&case.step),
+            opened_day: case.opened_day.map(|day| day.to_string()),
+            level: letter(case.level),
+            causes: case.causes.iter().map(|cause| Cause::code(*cause)).collect(),
+            rules: case.findings.iter().map(|finding| finding.rule.as_str()).collect(),
+            state_number: case.state_number,
+            evaluated_day: case.evaluated_day.to_string(),
+        };
+        line(&row, lines)
+    }
+}

@@ -1,0 +1,59 @@
+//! How records become rows of ClickHouse: one mapper per table of `deploy/clickhouse`. It does not know how rows are
+//! inserted (that is `runtime::archive`).
+
+mod dead_letters;
+mod entries;
+mod households;
+mod warnings;
+
+use runtime::archive::{ArchivePlan, Mode};
+use runtime::stage::Record;
+use schemas::records::WarningLevel;
+use serde::Serialize;
+
+pub use dead_letters::DeadLetters;
+pub use entries::Entries;
+pub use households::{Cases, HouseholdStates};
+pub use warnings::{Warnings, row as warning_row};
+
+/// The version of the mapping of tables that are filled by recorded intents: raised when a mapper makes other rows of
+/// the same record.
+const MAPPING_VERSION: u32 = 1;
+
+/// The archive: topics that are kept by time through recorded intents, compacted topics as upserts by number.
+pub fn plans() -> Vec<ArchivePlan> {
+    vec![
+        ArchivePlan {
+            group: "archive",
+            mode: Mode::Intents { schema: MAPPING_VERSION },
+            mappers: vec![Box::new(Warnings), Box::new(Entries), Box::new(DeadLetters)],
+        },
+        ArchivePlan {
+            group: "archive-upserts",
+            mode: Mode::Upserts,
+            mappers: vec![Box::new(HouseholdStates), Box::new(Cases)],
+        },
+    ]
+}
+
+/// Appends one row as a line of JSON.
+fn line<T: Serialize>(row: &T, lines: &mut Vec<u8>) -> Result<(), String> {
+    serde_json::to_writer(&mut *lines, row).map_err(|error| error.to_string())?;
+    lines.push(b'\n');
+    Ok(())
+}
+
+/// Where a record lies, for messages.
+fn place(record: &Record<'_>) -> String {
+    format!("{}/{} at offset {}", record.topic, record.partition, record.offset)
+}
+
+/// The letter of a level; empty for none.
+fn letter(level: Option<WarningLevel>) -> &'static str {
+    level.map_or("", WarningLevel::letter)
+}
+
+/// The name of a unit variant, as its schema has it.
+fn named<T: Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

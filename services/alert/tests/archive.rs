@@ -1,0 +1,225 @@
+//! What the archive writes: rows in the columns of `deploy/clickhouse`, and never the bytes of a dead letter.
+
+use std::collections::BTreeSet;
+
+use alert::archive::{Cases, DeadLetters, Entries, HouseholdStates, Warnings, plans};
+use runtime::archive::RowMapper;
+use runtime::stage::{Header, Record};
+use schemas::codec::{self, Recorded};
+use schemas::records::{
+    Case, Contribution, DayClosed, Fact, HouseholdEntry, HouseholdState, MonthAmount, Origin, Row, Step, Sum, Warning,
+    WarningKind, WarningLevel,
+};
+use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
+use serde::Serialize;
+use serde_json::Value;
+
+const TABLES: [(&str, &str); 5] = [
+    ("warnings", include_str!("../../../deploy/clickhouse/020_warnings.sql")),
+    ("entries", include_str!("../../../deploy/clickhouse/030_entries.sql")),
+    ("dead_letters", include_str!("../../../deploy/clickhouse/040_dead_letters.sql")),
+    ("household_states", include_str!("../../../deploy/clickhouse/050_household_states.sql")),
+    ("cases", include_str!("../../../deploy/clickhouse/060_cases.sql")),
+];
+
+fn household() -> HouseholdCode {
+    HouseholdCode::parse("4310231012050007").expect("a code")
+}
+
+/// The columns that an insert gives, in the order of the table.
+fn columns(table: &str) -> BTreeSet<String> {
+    let (_, text) = TABLES.iter().find(|(name, _)| *name == table).expect("a file of the table");
+    let body = text.split_once("\n(\n").and_then(|(_, rest)| rest.split_once("\n)\n")).expect("a list of columns").0;
+    let given = body.lines().filter(|line| !line.contains(" MATERIALIZED "));
+    given.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+fn rows(mapper: &dyn RowMapper, value: &[u8], headers: &[Header<'_>]) -> Vec<Value> {
+    let topics = mapper.topics();
+    let (topic, key) = (topics[0].as_str(), Some(&b"key"[..]));
+    let record =
+        Record { topic, partition: 3, offset: 42, timestamp_ms: 1_700_000_000_123, key, value: Some(value), headers };
+    let mut lines = Vec::new();
+    mapper.rows(&record, &mut lines).expect("rows");
+    let text = String::from_utf8(lines).expect("UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn encoded<T: Serialize + Recorded>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::encode(value, &mut bytes).expect("it encodes");
+    bytes
+}
+
+/// The archive adds the place of the record itself.
+fn check(mapper: &dyn RowMapper, rows: &[Value]) {
+    let place = ["_topic", "_partition", "_offset"].map(str::to_owned);
+    let expected: BTreeSet<String> = columns(mapper.table()).into_iter().filter(|name| !place.contains(name)).collect();
+    for row in rows {
+        let found: BTreeSet<String> = row.as_object().expect("an object").keys().cloned().collect();
+        assert_eq!(found, expected, "table {}", mapper.table());
+    }
+}
+
+fn warning() -> Warning {
+    Warning {
+        warning_id: "w".to_owned(),
+        record_id: "r".to_owned(),
+        kind: WarningKind::NoLongerMet,
+        household: household(),
+        case_number: 1,
+        rule: "R01".to_owned(),
+        policy: "default@1".to_owned(),
+        cause: Cause::Illness,
+        level: WarningLevel::High,
+        window: "rolling_12".to_owned(),
+        value_fen: Fen(2_000_000),
+        threshold_fen: Fen(500_000),
+        margin_fen: Fen(1_500_000),
+        day: Day(20_000),
+        occurred_day: Day(19_999),
+        state_number: 7,
+        contributions: vec![Contribution {
+            category: Category::MedicalInpatient,
+            cause: Cause::Illness,
+            amount_fen: Fen(2_000_000),
+        }],
+        evidence: vec![EntryId(-1)],
+        verifier: "village".to_owned(),
+        departments: vec!["health-insurance".to_owned()],
+        action: "verify-at-the-door".to_owned(),
+        sentence_zh: "该户".to_owned(),
+        sentence_en: "This household".to_owned(),
+    }
+}
+
+fn entry() -> HouseholdEntry<'static> {
+    let (category, cause) = (Category::MedicalInpatient, Cause::Illness);
+    let (source, person) = ("health-insurance", Some(PersonToken([7; 16])));
+    let (entry, day, month) = (EntryId(5), Day(20_000), Month::from_yyyymm(202_410).expect("a month"));
+    HouseholdEntry {
+        household: household(),
+        event: Hash64(9),
+        source,
+        event_type: "medical_settlement",
+        reported_at_ms: 1_728_000_000_001,
+        rows: vec![Row {
+            sign: -1,
+            entry,
+            source,
+            kind: Kind::Expense,
+            category,
+            cause,
+            amount_fen: Fen(5),
+            day,
+            month,
+            months: 1,
+            person,
+            document: Some(Hash64(3)),
+        }],
+        facts: vec![Fact {
+            sign: 1,
+            entry,
+            source,
+            kind: Kind::Status,
+            code: "insured",
+            value: "true",
+            amount_fen: Fen::ZERO,
+            cause,
+            day,
+            reported_at_ms: 1_728_000_000_001,
+            person,
+        }],
+        origin: Origin { topic: "feeds.health-insurance", partition: 1, offset: 2 },
+    }
+}
+
+#[test]
+fn every_row_has_the_columns_of_its_table() {
+    let warnings = rows(&Warnings, &encoded(&warning()), &[]);
+    check(&Warnings, &warnings);
+    assert_eq!((&warnings[0]["kind"], &warnings[0]["level"]), (&Value::from("no_longer_met"), &Value::from("H")));
+    assert_eq!((&warnings[0]["cause"], &warnings[0]["day"]), (&Value::from("01"), &Value::from("2024-10-04")));
+    let entries = rows(&Entries, &encoded(&entry()), &[]);
+    check(&Entries, &entries);
+    assert_eq!(
+        (entries.len(), &entries[0]["sign"], &entries[1]["code"]),
+        (2, &Value::from(-1), &Value::from("insured"))
+    );
+    let state = HouseholdState {
+        number: 3,
+        household: household(),
+        registered_day: None,
+        classes: vec![Class::Delisted],
+        members: Vec::new(),
+        statuses: Vec::new(),
+        survey: None,
+        sums: vec![Sum {
+            category: Category::Wage,
+            cause: Cause::Other,
+            months: vec![MonthAmount { month: Month::from_yyyymm(202_410).expect("a month"), amount_fen: Fen(7) }],
+        }],
+        evidence: Vec::new(),
+        incidents: Vec::new(),
+        reversed: Vec::new(),
+        source: "health".to_owned(),
+        event: Hash64(1),
+    };
+    let states = rows(&HouseholdStates, &encoded(&state), &[]);
+    check(&HouseholdStates, &states);
+    let sum = serde_json::json!({"month": 202_410, "category": "wage", "cause": "99", "amount_fen": 7});
+    assert_eq!(states[0]["sums"], serde_json::json!([sum]));
+    let case = Case {
+        number: 1,
+        household: household(),
+        case_number: 1,
+        step: Step::Raised,
+        opened_day: Some(Day(20_000)),
+        level: Some(WarningLevel::Medium),
+        causes: vec![Cause::Disaster],
+        findings: Vec::new(),
+        state_number: 3,
+        evaluated_day: Day(20_001),
+    };
+    let cases = rows(&Cases, &encoded(&case), &[]);
+    check(&Cases, &cases);
+    assert_eq!((&cases[0]["step"], &cases[0]["level"]), (&Value::from("raised"), &Value::from("M")));
+}
+
+#[test]
+fn a_dead_letter_is_archived_without_its_bytes() {
+    let number = "11010519491231002X";
+    let headers = [
+        Header { name: "backstop.reason", value: b"undecodable" },
+        Header { name: "__connect.errors.topic", value: b"feeds.health" },
+        Header { name: "__connect.errors.partition", value: b"1" },
+        Header { name: "__connect.errors.offset", value: b"77" },
+    ];
+    let found = rows(&DeadLetters, format!("garbage {number}").as_bytes(), &headers);
+    check(&DeadLetters, &found);
+    assert!(!found[0].to_string().contains(number), "{found:?}");
+    assert_eq!((&found[0]["reason"], &found[0]["department"]), (&Value::from("undecodable"), &Value::from("health")));
+    assert_eq!((&found[0]["origin_offset"], &found[0]["value_bytes"]), (&Value::from(77), &Value::from(26)));
+}
+
+#[test]
+fn the_calendar_makes_no_row_and_garbage_halts() {
+    let marker = DayClosed { day: Day(1), from: "x/0".to_owned(), of: 1, policies_offset: 0, coverage: Vec::new() };
+    for mapper in [&Entries as &dyn RowMapper, &HouseholdStates, &Cases] {
+        assert_eq!(rows(mapper, &encoded(&marker), &[]), Vec::<Value>::new(), "{}", mapper.table());
+    }
+    let record = Record {
+        topic: "warnings",
+        partition: 0,
+        offset: 5,
+        timestamp_ms: 0,
+        key: None,
+        value: Some(b"x"),
+        headers: &[],
+    };
+    let error = Warnings.rows(&record, &mut Vec::new()).expect_err("no warning");
+    assert!(error.contains("warnings/0 at offset 5"), "{error}");
+    let tables: BTreeSet<String> =
+        plans().iter().flat_map(|plan| plan.mappers.iter().map(|mapper| mapper.table().to_owned())).collect();
+    assert_eq!(tables, TABLES.iter().map(|(name, _)| (*name).to_owned()).collect());
+}

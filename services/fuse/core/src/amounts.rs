@@ -1,0 +1,134 @@
+//! Amounts of a household: monthly sums by category and cause, the largest expenses behind them, and in which month
+//! each member last had a wage. It does not know which categories a rule looks at.
+
+use std::cmp::Reverse;
+
+use schemas::records::{Evidence, HouseholdState, MonthAmount, Row, Sum};
+use schemas::{Category, Cause, Fen, Kind, Month};
+
+use crate::EVIDENCE_PER_CAUSE_MAX;
+
+/// Over so many months an amount is spread at most: what a ledger of resolve can hold.
+const SPREAD_MONTHS_MAX: i32 = 255;
+
+/// Drops the months before `oldest`.
+pub(crate) fn trim(state: &mut HouseholdState, oldest: Month) {
+    let is_old = |sum: &Sum| sum.months.first().is_none_or(|first| first.month < oldest);
+    if state.sums.iter().any(is_old) {
+        for sum in &mut state.sums {
+            sum.months.retain(|one| one.month >= oldest);
+        }
+        state.sums.retain(|sum| !sum.months.is_empty());
+    }
+    let first_day = oldest.first_day();
+    state.evidence.retain(|evidence| evidence.day >= first_day);
+}
+
+/// Adds or takes back one row.
+pub(crate) fn apply(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month>) {
+    if row.sign == 0 {
+        return;
+    }
+    let is_added = row.sign > 0;
+    if row.amount_fen != Fen::ZERO {
+        add_to_sums(&mut state.sums, row, oldest);
+    }
+    if row.kind == Kind::Expense {
+        note_evidence(state, row, oldest);
+    }
+    if row.category == Category::Wage {
+        note_wage(state, row, is_added);
+    }
+}
+
+/// Spreads the amount evenly over its months, the fen that do not divide in the first.
+fn add_to_sums(sums: &mut Vec<Sum>, row: &Row<'_>, oldest: Option<Month>) {
+    let months = row.months.clamp(1, SPREAD_MONTHS_MAX);
+    let share = row.amount_fen.0 / i64::from(months);
+    let first = row.amount_fen.0 - share * i64::from(months - 1);
+    let at = place(sums, row.category, row.cause);
+    for index in 0..months {
+        let month = row.month.plus(index);
+        let amount = if index == 0 { first } else { share };
+        if amount != 0 && oldest.is_none_or(|oldest| month >= oldest) {
+            add(&mut sums[at].months, month, if row.sign > 0 { amount } else { -amount });
+        }
+    }
+    if sums[at].months.is_empty() {
+        sums.remove(at);
+    }
+}
+
+/// Where the sum of a category and cause is; an empty one is put there if there is none.
+fn place(sums: &mut Vec<Sum>, category: Category, cause: Cause) -> usize {
+    match sums.binary_search_by_key(&(category, cause), |sum| (sum.category, sum.cause)) {
+        Ok(at) => at,
+        Err(at) => {
+            sums.insert(at, Sum { category, cause, months: Vec::new() });
+            at
+        }
+    }
+}
+
+fn add(months: &mut Vec<MonthAmount>, month: Month, amount: i64) {
+    match months.binary_search_by_key(&month, |one| one.month) {
+        Ok(at) => {
+            months[at].amount_fen = months[at].amount_fen.plus(Fen(amount));
+            if months[at].amount_fen == Fen::ZERO {
+                months.remove(at);
+            }
+        }
+        Err(at) => months.insert(at, MonthAmount { month, amount_fen: Fen(amount) }),
+    }
+}
+
+/// Keeps the largest expenses of each cause. One that is taken back leaves its place empty: a smaller one that was
+/// not kept does not come back (design section 2: evidence may differ between interleavings).
+fn note_evidence(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month>) {
+    if row.sign < 0 {
+        state.evidence.retain(|evidence| evidence.entry != row.entry);
+        return;
+    }
+    if row.amount_fen <= Fen::ZERO || oldest.is_some_and(|oldest| row.day < oldest.first_day()) {
+        return;
+    }
+    let order = |evidence: &Evidence| (evidence.cause, Reverse(evidence.amount_fen), evidence.entry);
+    let wanted = (row.cause, Reverse(row.amount_fen), row.entry);
+    let Err(at) = state.evidence.binary_search_by_key(&wanted, order) else { return };
+    let first = state.evidence.partition_point(|evidence| evidence.cause < row.cause);
+    if at - first >= EVIDENCE_PER_CAUSE_MAX {
+        return;
+    }
+    state.evidence.insert(
+        at,
+        Evidence {
+            entry: row.entry,
+            category: row.category,
+            cause: row.cause,
+            amount_fen: row.amount_fen,
+            day: row.day,
+            source: row.source.to_owned(),
+            document: row.document,
+        },
+    );
+    let end = state.evidence.partition_point(|evidence| evidence.cause <= row.cause);
+    if end - first > EVIDENCE_PER_CAUSE_MAX {
+        state.evidence.remove(end - 1);
+    }
+}
+
+/// Notes in which month the member last had a wage. When that wage is taken back, it is the last month before it in
+/// which the household has one: exact where it has one earner.
+fn note_wage(state: &mut HouseholdState, row: &Row<'_>, is_added: bool) {
+    let Some(person) = row.person else { return };
+    let Ok(at) = state.members.binary_search_by_key(&person, |member| member.person) else { return };
+    let last = row.month.plus(row.months.clamp(1, SPREAD_MONTHS_MAX) - 1);
+    let member = &mut state.members[at];
+    if is_added {
+        member.wage_month = member.wage_month.max(Some(last));
+    } else if member.wage_month == Some(last) {
+        let wages = state.sums.iter().filter(|sum| sum.category == Category::Wage);
+        let months = wages.flat_map(|sum| &sum.months).map(|one| one.month);
+        member.wage_month = months.filter(|month| *month < row.month).max();
+    }
+}

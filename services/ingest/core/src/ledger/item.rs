@@ -1,0 +1,365 @@
+//! One event of one subject, packed: what tells a duplicate, what a correction reverses and what a move must say
+//! again. It does not know of which month it is.
+//!
+//! An item is a head and one row per entry; an item with one entry and no document has 44 bytes.
+//!
+//! | Bytes | Field of the head |
+//! |---|---|
+//! | 2 | length of the item |
+//! | 8 | event hash |
+//! | 8 | content hash |
+//! | 6 | reported at, milliseconds since 1970 |
+//! | 1 | source: its place in a dictionary, or 255 |
+//! | 2 | ordinal |
+//! | 1 | flags: 1 live (not superseded), 2 has a document |
+//! | 1 | number of entries, less 1 |
+//! | 8 | document hash, where there is one |
+//! | 1 + n | source as text, where it is not in the dictionary |
+//!
+//! | Bytes | Field of a row |
+//! |---|---|
+//! | 5 | amount in fen |
+//! | 3 | day, since 0000-03-01 |
+//! | 2 | first month, since year 0 |
+//! | 1 | months |
+//! | 1 | category |
+//! | 1 | kind (upper half) and cause (lower half) |
+//! | 1, 1 | lengths of code and value, which follow as text |
+
+use schemas::records::{Entry, SubjectEntry};
+use schemas::{Category, Cause, Day, Fen, Hash64, Kind, Month, Reason};
+
+use super::bytes::{Reader, put_narrow};
+
+/// Source names that take one byte instead of their text. It only saves space, and grows at its end: any other
+/// department is stored as text.
+const SOURCES: [&str; 14] = [
+    "health-insurance",
+    "health",
+    "civil-affairs",
+    "human-resources",
+    "education",
+    "emergency-management",
+    "housing",
+    "water",
+    "agriculture",
+    "public-security",
+    "disabled-federation",
+    "finance",
+    "natural-resources",
+    "rural-revitalisation",
+];
+/// An item has at least so many bytes.
+pub(super) const BYTES_MIN: usize = 44;
+/// Says that the source follows as text.
+const SOURCE_AS_TEXT: u8 = 255;
+/// Kinds by their number in an item; it grows at its end.
+const KINDS: [Kind; 10] = [
+    Kind::Income,
+    Kind::Cost,
+    Kind::Expense,
+    Kind::Compensation,
+    Kind::Note,
+    Kind::Status,
+    Kind::Incident,
+    Kind::Action,
+    Kind::Survey,
+    Kind::Membership,
+];
+const LIVE: u8 = 1;
+const HAS_DOCUMENT: u8 = 2;
+/// The day from which days are counted, so that they fit 3 bytes: 0000-03-01, as days since 1970-01-01.
+const FIRST_DAY: i64 = -719_468;
+
+/// One event of one subject, read from its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Keyed hash of source and event id.
+    pub event: Hash64,
+    /// Keyed hash of all that the event says.
+    pub content: Hash64,
+    /// When it was reported, in milliseconds since 1970-01-01T00:00:00Z.
+    pub reported_at_ms: i64,
+    /// The department.
+    pub source: &'a str,
+    /// Place among the subject records of the same event.
+    pub ordinal: i32,
+    /// Whether it counts; one that does not was superseded.
+    pub is_live: bool,
+    /// Keyed hash of its document number.
+    pub document: Option<Hash64>,
+    rows: Reader<'a>,
+    row_count: usize,
+}
+
+impl<'a> Item<'a> {
+    /// Its entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        let mut rows = self.rows;
+        (0..self.row_count).map_while(move |_| read_row(&mut rows))
+    }
+
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut head = Reader(bytes);
+        head.u16()?;
+        let (event, content) = (Hash64(head.i64()?), Hash64(head.i64()?));
+        let reported_at_ms = head.narrow::<6>()?;
+        let source = head.u8()?;
+        let ordinal = i32::from(head.u16()?);
+        let flags = head.u8()?;
+        let row_count = usize::from(head.u8()?) + 1;
+        let document = if flags & HAS_DOCUMENT == 0 { None } else { Some(Hash64(head.i64()?)) };
+        let source = if source == SOURCE_AS_TEXT {
+            let length = head.u8()?;
+            head.text(length)?
+        } else {
+            SOURCES.get(usize::from(source)).copied()?
+        };
+        Some(Self {
+            event,
+            content,
+            reported_at_ms,
+            source,
+            ordinal,
+            is_live: flags & LIVE != 0,
+            document,
+            rows: head,
+            row_count,
+        })
+    }
+}
+
+fn read_row<'a>(rows: &mut Reader<'a>) -> Option<Entry<'a>> {
+    let amount_fen = Fen(rows.narrow::<5>()?);
+    let day = Day((rows.narrow::<3>()? + FIRST_DAY) as i32);
+    let month = Month(i32::from(rows.u16()?));
+    let months = i32::from(rows.u8()?);
+    let category = *Category::ALL.get(usize::from(rows.u8()?))?;
+    let kind_and_cause = rows.u8()?;
+    let kind = *KINDS.get(usize::from(kind_and_cause >> 4))?;
+    let cause = *Cause::ALL.get(usize::from(kind_and_cause & 15))?;
+    let (code, value) = (rows.u8()?, rows.u8()?);
+    Some(Entry {
+        kind,
+        category,
+        cause,
+        amount_fen,
+        day,
+        month,
+        months,
+        code: rows.text(code)?,
+        value: rows.text(value)?,
+    })
+}
+
+/// Appends an item. What does not fit is refused with its reason, and nothing is appended: amounts above 10.9
+/// billion yuan, texts above 255 bytes, months beyond year 5000, items above 65,535 bytes.
+pub(super) fn write(entry: &SubjectEntry<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
+    let start = out.len();
+    let result = write_parts(entry, out).and_then(|()| {
+        let length = u16::try_from(out.len() - start).map_err(|_| Reason::LedgerLimit)?;
+        out[start..start + 2].copy_from_slice(&length.to_le_bytes());
+        Ok(())
+    });
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+fn write_parts(entry: &SubjectEntry<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
+    out.extend_from_slice(&[0, 0]);
+    out.extend_from_slice(&entry.event.0.to_le_bytes());
+    out.extend_from_slice(&entry.content.0.to_le_bytes());
+    put_narrow::<6>(entry.reported_at_ms, out).ok_or(Reason::InvalidValue)?;
+    let source = SOURCES.iter().position(|source| *source == entry.source);
+    out.push(source.map_or(SOURCE_AS_TEXT, |place| place as u8));
+    put_narrow::<2>(entry.ordinal.into(), out).ok_or(Reason::LedgerLimit)?;
+    out.push(LIVE | if entry.document.is_some() { HAS_DOCUMENT } else { 0 });
+    let rows = entry.entries.len().checked_sub(1).ok_or(Reason::MissingField)?;
+    out.push(u8::try_from(rows).map_err(|_| Reason::LedgerLimit)?);
+    if let Some(document) = entry.document {
+        out.extend_from_slice(&document.0.to_le_bytes());
+    }
+    if source.is_none() {
+        out.push(text_length(entry.source)?);
+        out.extend_from_slice(entry.source.as_bytes());
+    }
+    entry.entries.iter().try_for_each(|row| write_row(row, out))
+}
+
+fn write_row(row: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
+    put_narrow::<5>(row.amount_fen.0, out).ok_or(Reason::AbsurdAmount)?;
+    put_narrow::<3>(i64::from(row.day.0) - FIRST_DAY, out).ok_or(Reason::InvalidValue)?;
+    put_narrow::<2>(row.month.0.into(), out).ok_or(Reason::InvalidValue)?;
+    put_narrow::<1>(row.months.into(), out).ok_or(Reason::InvalidValue)?;
+    // The numbers of these enums are the places in the lists that they are read by; a test holds both together.
+    out.push(row.category as u8);
+    out.push(((row.kind as u8) << 4) | row.cause as u8);
+    out.push(text_length(row.code)?);
+    out.push(text_length(row.value)?);
+    out.extend_from_slice(row.code.as_bytes());
+    out.extend_from_slice(row.value.as_bytes());
+    Ok(())
+}
+
+fn text_length(text: &str) -> Result<u8, Reason> {
+    u8::try_from(text.len()).map_err(|_| Reason::InvalidValue)
+}
+
+/// The items of one chunk, each with its bytes; ends at the first byte that is no item.
+#[derive(Clone, Debug)]
+pub(super) struct Items<'a>(pub(super) &'a [u8]);
+
+impl<'a> Items<'a> {
+    /// The bytes of the next item.
+    pub(super) fn next_bytes(&mut self) -> Option<&'a [u8]> {
+        let length = usize::from(u16::from_le_bytes(*self.0.first_chunk()?));
+        let (item, left) = self.0.split_at_checked(length.max(2))?;
+        self.0 = left;
+        Some(item)
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = (&'a [u8], Item<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.next_bytes()?;
+        Some((bytes, Item::read(bytes)?))
+    }
+}
+
+/// Event and ordinal of an item's bytes: what it is ordered by within its chunk.
+pub(super) fn order(bytes: &[u8]) -> Option<(i64, u16)> {
+    let mut head = Reader(bytes);
+    head.take(2)?;
+    let event = head.i64()?;
+    head.take(8 + 6 + 1)?;
+    Some((event, head.u16()?))
+}
+
+/// Whether the bytes are items, each with all its rows and nothing else.
+pub(super) fn are_items(bytes: &[u8]) -> bool {
+    let mut items = Items(bytes);
+    while let Some(bytes) = items.next_bytes() {
+        let Some(item) = Item::read(bytes) else { return false };
+        let mut rows = item.rows;
+        let is_whole = (0..item.row_count).all(|_| read_row(&mut rows).is_some()) && rows.0.is_empty();
+        if !is_whole {
+            return false;
+        }
+    }
+    items.0.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::records::Origin;
+    use schemas::{Op, PersonToken};
+
+    fn subject_entry<'a>(source: &'a str, entries: Vec<Entry<'a>>) -> SubjectEntry<'a> {
+        SubjectEntry {
+            event: Hash64(-77),
+            ordinal: 3,
+            source,
+            event_type: "wage_reported",
+            op: Op::Upsert,
+            corrects: None,
+            content: Hash64(12),
+            person: Some(PersonToken([1; 16])),
+            household: None,
+            occurred_day: Day(20_000),
+            reported_at_ms: 1_728_000_000_123,
+            document: None,
+            entries,
+            origin: Origin { topic: "feeds.finance", partition: 0, offset: 9 },
+        }
+    }
+
+    fn wage() -> Entry<'static> {
+        Entry {
+            kind: Kind::Income,
+            category: Category::Wage,
+            cause: Cause::Other,
+            amount_fen: Fen(300_000),
+            day: Day(20_000),
+            month: Month::from_yyyymm(202_409).expect("a month"),
+            months: 1,
+            code: "",
+            value: "",
+        }
+    }
+
+    #[test]
+    fn an_item_reads_back_as_it_was_written() {
+        let status = Entry { kind: Kind::Status, code: "house_safety", value: "丁", day: Day(-30_000), ..wage() };
+        let documented =
+            SubjectEntry { document: Some(Hash64(5)), ..subject_entry("market-regulation", vec![wage(), status]) };
+        let mut chunk = Vec::new();
+        for written in [subject_entry("finance", vec![wage()]), documented] {
+            chunk.clear();
+            write(&written, &mut chunk).expect("fits");
+            assert!(are_items(&chunk));
+            let (bytes, item) = Items(&chunk).next().expect("an item");
+            assert_eq!(order(bytes), Some((-77, 3)));
+            assert_eq!((item.event, item.content, item.ordinal), (written.event, written.content, 3));
+            assert_eq!((item.source, item.document, item.is_live), (written.source, written.document, true));
+            assert_eq!(item.reported_at_ms, written.reported_at_ms);
+            assert_eq!(item.entries().collect::<Vec<_>>(), written.entries);
+        }
+    }
+
+    #[test]
+    fn a_payment_takes_44_bytes() {
+        let mut chunk = Vec::new();
+        write(&subject_entry("finance", vec![wage()]), &mut chunk).expect("fits");
+        assert_eq!(chunk.len(), BYTES_MIN);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_leaves_nothing() {
+        let long = "x".repeat(256);
+        let rows = [
+            (vec![Entry { amount_fen: Fen(1 << 40), ..wage() }], Reason::AbsurdAmount),
+            (vec![Entry { amount_fen: Fen(-1), ..wage() }], Reason::AbsurdAmount),
+            (vec![Entry { months: 256, ..wage() }], Reason::InvalidValue),
+            (vec![Entry { value: &long, ..wage() }], Reason::InvalidValue),
+            (vec![Entry { day: Day(i32::MIN), ..wage() }], Reason::InvalidValue),
+            (vec![], Reason::MissingField),
+            (vec![wage(); 257], Reason::LedgerLimit),
+            (vec![Entry { code: &long[..255], value: &long[..255], ..wage() }; 200], Reason::LedgerLimit),
+        ];
+        for (entries, reason) in rows {
+            let mut chunk = vec![7];
+            assert_eq!(write(&subject_entry("finance", entries), &mut chunk), Err(reason));
+            assert_eq!(chunk, [7]);
+        }
+    }
+
+    #[test]
+    fn numbers_of_words_are_their_places_in_the_lists() {
+        for (place, category) in Category::ALL.into_iter().enumerate() {
+            assert_eq!(category as usize, place);
+        }
+        for (place, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, place);
+        }
+        for (place, kind) in KINDS.into_iter().enumerate() {
+            assert_eq!(kind as usize, place);
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_no_items() {
+        let mut chunk = Vec::new();
+        write(&subject_entry("finance", vec![wage()]), &mut chunk).expect("fits");
+        for at in [0, 24, 27, 40, 41] {
+            let mut broken = chunk.clone();
+            broken[at] = 0xee;
+            assert!(!are_items(&broken), "byte {at}");
+        }
+        assert!(!are_items(&chunk[..43]) && !are_items(&[0, 0]) && are_items(&[]));
+    }
+}

@@ -1,0 +1,259 @@
+//! Resolve on the loop: `subjects.entries` in, `households.entries` out, the ledgers in `subjects.ledger`. It decides
+//! nothing about a record: that is `ingest_core::resolve`.
+
+mod outputs;
+mod partition;
+
+use ingest_core::ledger::{self, Ledger, Part, Subject};
+use ingest_core::resolve::{Calendar, LimitFault, Limits, Resolver};
+use runtime::stage::{
+    Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
+    Topology,
+};
+use schemas::Day;
+use schemas::codec::{self, CodecError};
+use schemas::records::{DayClosed, PROGRESS_KEY, Progress, SubjectEntry};
+
+use outputs::{Sayer, publish_changes, publish_marker};
+pub use partition::ResolvePartition;
+
+/// The stage's name.
+pub const STAGE: &str = "resolve";
+
+/// The topics of resolve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolveTopics {
+    /// What it reads.
+    pub subjects_entries: String,
+    /// Its changelog.
+    pub subjects_ledger: String,
+    /// What it tells fuse.
+    pub households_entries: String,
+    /// What it says of records that wait.
+    pub parked: String,
+    /// What it refuses.
+    pub dead_letters: String,
+}
+
+impl Default for ResolveTopics {
+    fn default() -> Self {
+        Self {
+            subjects_entries: "subjects.entries".to_owned(),
+            subjects_ledger: "subjects.ledger".to_owned(),
+            households_entries: "households.entries".to_owned(),
+            parked: "ingest.parked".to_owned(),
+            dead_letters: "ingest.dead-letters".to_owned(),
+        }
+    }
+}
+
+/// What resolve is told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolveSettings {
+    /// Its topics.
+    pub topics: ResolveTopics,
+    /// What it keeps of one subject at most.
+    pub limits: Limits,
+    /// How many subjects a sweep looks at before the loop may close the transaction.
+    pub sweep_subjects_per_step: usize,
+}
+
+impl Default for ResolveSettings {
+    fn default() -> Self {
+        Self { topics: ResolveTopics::default(), limits: Limits::default(), sweep_subjects_per_step: 2_000 }
+    }
+}
+
+/// The stage.
+#[derive(Debug)]
+pub struct ResolveStage {
+    settings: ResolveSettings,
+    topology: Topology,
+    resolver: Resolver,
+}
+
+impl ResolveStage {
+    /// The stage of one worker; an error names the limit that cannot be kept.
+    pub fn new(settings: ResolveSettings) -> Result<Self, LimitFault> {
+        let topics = &settings.topics;
+        let topology = Topology {
+            stage: STAGE,
+            inputs: vec![topics.subjects_entries.clone()],
+            starts_at_earliest: true,
+            reference: None,
+            outputs: outputs::topics(topics),
+        };
+        Ok(Self { topology, resolver: Resolver::new(settings.limits)?, settings })
+    }
+
+    fn take(&mut self, partition: &mut ResolvePartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
+        let entry: SubjectEntry<'_> = codec::decode(bytes).map_err(|error| error.to_string())?;
+        // A record about nobody has an empty ledger, which `resolve` refuses to fill.
+        let subject = Subject::of(&entry);
+        let calendar = Calendar { closed_day: partition.progress.closed_day };
+        partition.begin();
+        partition.progress.count("subject_records", entry.source, 1);
+        let old = subject.and_then(|subject| partition.ledgers.get(&subject));
+        let mut sayer = Sayer::new(subject, &mut partition.progress, outbox);
+        let outcome = self
+            .resolver
+            .resolve(old, &entry, bytes, calendar, &mut |effect| sayer.say(effect))
+            .map_err(|error| error.to_string())?;
+        sayer.end().map_err(|error| error.to_string())?;
+        if let Some(subject) = subject {
+            partition.keep(&self.resolver, subject, outcome);
+        }
+        Ok(())
+    }
+
+    /// Takes a marker, or goes on with the sweep that one began.
+    fn take_marker(
+        &mut self,
+        partition: &mut ResolvePartition,
+        bytes: &[u8],
+        outbox: &mut Outbox,
+    ) -> Result<Step, String> {
+        if partition.progress.sweep_after.is_none() {
+            let marker: DayClosed = codec::decode(bytes).map_err(|error| error.to_string())?;
+            partition.begin();
+            let Some(mut closed) = partition.progress.take_marker(&marker) else { return Ok(Step::Done) };
+            closed.from = format!("{}/{}", self.settings.topics.subjects_entries, partition.number);
+            closed.of = partition.subject_partitions;
+            publish_marker(&closed, partition.household_partitions, outbox).map_err(|error| error.to_string())?;
+            partition.progress.sweep_after = Some(String::new());
+        }
+        self.sweep(partition, outbox)
+    }
+
+    /// Looks at the subjects whose parked records wait too long, and, when a month has ended, at all.
+    fn sweep(&mut self, partition: &mut ResolvePartition, outbox: &mut Outbox) -> Result<Step, String> {
+        partition.begin();
+        let Some(closed_day) = partition.progress.closed_day else { return Ok(Step::Done) };
+        let mut left = self.settings.sweep_subjects_per_step.max(1);
+        while let Some(subject) = partition.next_due(closed_day) {
+            if left == 0 {
+                return Ok(Step::More);
+            }
+            left -= 1;
+            self.close_day(partition, subject, closed_day, outbox)?;
+        }
+        let today = closed_day.plus(1);
+        if today == today.month().first_day() {
+            while let Some(subject) = partition.next_in_sweep() {
+                if left == 0 {
+                    return Ok(Step::More);
+                }
+                left -= 1;
+                let oldest = ledger::oldest_month(today);
+                if Ledger::of(partition.ledgers.get(&subject)).needs_trim(oldest) {
+                    self.close_day(partition, subject, closed_day, outbox)?;
+                }
+                partition.swept(subject);
+            }
+        }
+        partition.end_sweep();
+        Ok(Step::Done)
+    }
+
+    fn close_day(
+        &mut self,
+        partition: &mut ResolvePartition,
+        subject: Subject,
+        closed_day: Day,
+        outbox: &mut Outbox,
+    ) -> Result<(), String> {
+        let calendar = Calendar { closed_day: Some(closed_day) };
+        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, outbox);
+        let outcome = self
+            .resolver
+            .close_day(partition.ledgers.get(&subject), calendar, &mut |effect| sayer.say(effect))
+            .map_err(|error| error.to_string())?;
+        sayer.end().map_err(|error| error.to_string())?;
+        partition.keep(&self.resolver, subject, outcome);
+        Ok(())
+    }
+}
+
+impl Stage for ResolveStage {
+    type Partition = ResolvePartition;
+
+    fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    fn open(&self, id: &PartitionId, counts: &dyn PartitionCounts) -> ResolvePartition {
+        let topics = &self.settings.topics;
+        ResolvePartition::new(
+            id.partition,
+            counts.partitions(&topics.subjects_entries),
+            counts.partitions(&topics.households_entries),
+        )
+    }
+
+    fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource> {
+        let topic = self.settings.topics.subjects_ledger.clone();
+        vec![RestoreSource { topic, partition: id.partition, until: RestoreUntil::End }]
+    }
+
+    fn restore(&self, partition: &mut ResolvePartition, record: &Record<'_>) -> Result<(), StageError> {
+        let fail = |what: String| StageError::about(STAGE, record, what);
+        let key = std::str::from_utf8(record.key.unwrap_or_default()).unwrap_or_default();
+        if key == PROGRESS_KEY {
+            let read = record.value.map(codec::decode::<Progress>).transpose();
+            partition.progress = read.map_err(|error: CodecError| fail(error.to_string()))?.unwrap_or_default();
+            return Ok(());
+        }
+        let Some((subject, part)) = Part::parse_key(key) else {
+            return Err(fail("the key names no part of a ledger: is another stage writing to this topic?".to_owned()));
+        };
+        partition.restore(&self.resolver, subject, part, record.value).map_err(|error| fail(error.to_string()))
+    }
+
+    fn need(&self, _: &ResolvePartition, _: Option<&Record<'_>>) -> Option<Need> {
+        None
+    }
+
+    fn learn(&mut self, _: &Record<'_>) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        partition: &mut ResolvePartition,
+        record: &Record<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Step, StageError> {
+        let bytes = record.value.unwrap_or_default();
+        let done = if codec::is::<DayClosed>(bytes) {
+            self.take_marker(partition, bytes, outbox)
+        } else {
+            self.take(partition, bytes, outbox).map(|()| Step::Done)
+        };
+        done.map_err(|what| StageError::about(STAGE, record, what))
+    }
+
+    fn flush(&mut self, partition: &mut ResolvePartition, outbox: &mut Outbox) -> Result<(), StageError> {
+        publish_changes(partition, outbox).map_err(|error| StageError {
+            stage: STAGE,
+            topic: self.settings.topics.subjects_ledger.clone(),
+            partition: partition.number,
+            offset: -1,
+            what: error.to_string(),
+        })
+    }
+
+    fn committed(&mut self, partition: &mut ResolvePartition) {
+        partition.committed();
+    }
+
+    fn rolled_back(&mut self, partition: &mut ResolvePartition) {
+        partition.rolled_back(&self.resolver);
+    }
+
+    fn figures(&self, partition: &ResolvePartition, figures: &mut Figures) {
+        partition.figures(figures);
+    }
+}
+
+#[cfg(test)]
+mod tests;

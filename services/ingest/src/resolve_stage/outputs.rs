@@ -1,0 +1,160 @@
+//! What resolve publishes, where, under which key. It does not know why.
+
+use ingest_core::ledger::{Subject, changes};
+use ingest_core::resolve::{Effect, Input};
+use runtime::stage::{Header, Outbox, Outgoing, Placement};
+use schemas::codec::{self, CodecError};
+use schemas::records::{DayClosed, PROGRESS_KEY, Parked, ParkedChange, Progress};
+use schemas::{Day, Reason};
+
+use super::partition::ResolvePartition;
+use super::{ResolveTopics, STAGE};
+
+const HOUSEHOLDS_ENTRIES: usize = 0;
+const SUBJECTS_LEDGER: usize = 1;
+const PARKED: usize = 2;
+const DEAD_LETTERS: usize = 3;
+/// Topics of households go by village: the first 12 digits of the code.
+const BY_VILLAGE: Placement = Placement::ByKeyPrefix(12);
+
+/// The outputs, in the order of the numbers above.
+pub(super) fn topics(topics: &ResolveTopics) -> Vec<String> {
+    vec![
+        topics.households_entries.clone(),
+        topics.subjects_ledger.clone(),
+        topics.parked.clone(),
+        topics.dead_letters.clone(),
+    ]
+}
+
+/// Publishes and counts the effects of one record, or of one subject's close of a day.
+pub(super) struct Sayer<'s> {
+    subject: Option<Subject>,
+    progress: &'s mut Progress,
+    outbox: &'s mut Outbox,
+    result: Result<(), CodecError>,
+}
+
+impl<'s> Sayer<'s> {
+    pub(super) fn new(subject: Option<Subject>, progress: &'s mut Progress, outbox: &'s mut Outbox) -> Self {
+        Self { subject, progress, outbox, result: Ok(()) }
+    }
+
+    /// What went wrong, if anything did.
+    pub(super) fn end(self) -> Result<(), CodecError> {
+        self.result
+    }
+
+    pub(super) fn say(&mut self, effect: Effect<'_>) {
+        let said = match effect {
+            Effect::Applied(input) => {
+                self.progress.count("applied", input.source, 1);
+                Ok(())
+            }
+            Effect::Duplicate(input) => {
+                self.progress.count("duplicates", input.source, 1);
+                Ok(())
+            }
+            Effect::Refused(reason, input) => {
+                self.refuse(reason, &input);
+                Ok(())
+            }
+            Effect::Parked(input, since_day) => {
+                self.progress.count("parked", input.source, 1);
+                self.tell_parked(&input, since_day, ParkedChange::Parked)
+            }
+            Effect::Released(input, since_day) => {
+                self.progress.count("parked", input.source, -1);
+                self.tell_parked(&input, since_day, ParkedChange::Released)
+            }
+            Effect::Expired(input, since_day) => {
+                self.progress.count("parked", input.source, -1);
+                self.refuse(Reason::ParkedExpired, &input);
+                self.tell_parked(&input, since_day, ParkedChange::Expired)
+            }
+            Effect::Publish(entry) => {
+                let key = entry.household.digits();
+                let record =
+                    Outgoing { output: HOUSEHOLDS_ENTRIES, placement: BY_VILLAGE, key: Some(&key), value: None };
+                self.outbox.publish_with(record, &[], |out| codec::encode(&entry, out))
+            }
+        };
+        if self.result.is_ok() {
+            self.result = said;
+        }
+    }
+
+    fn tell_parked(&mut self, input: &Input<'_>, since_day: Day, change: ParkedChange) -> Result<(), CodecError> {
+        let Some(subject) = self.subject.map(Subject::key) else { return Ok(()) };
+        let parked = Parked {
+            subject: subject.as_str(),
+            source: input.source,
+            event: input.event,
+            ordinal: input.ordinal,
+            change,
+            since_day,
+            origin: input.origin,
+        };
+        let key = Some(subject.as_str().as_bytes());
+        let record = Outgoing { output: PARKED, placement: Placement::ByKey, key, value: None };
+        self.outbox.publish_with(record, &[], |out| codec::encode(&parked, out))
+    }
+
+    fn refuse(&mut self, reason: Reason, input: &Input<'_>) {
+        self.progress.count("refused", &format!("{}/{}", input.source, reason.code()), 1);
+        let (partition, offset) = (input.origin.partition.to_string(), input.origin.offset.to_string());
+        let message = format!("{STAGE} refused event {} of {}: {}", input.event, input.source, reason.code());
+        let headers = [
+            ("__connect.errors.topic", input.origin.topic),
+            ("__connect.errors.partition", &partition),
+            ("__connect.errors.offset", &offset),
+            ("__connect.errors.stage", STAGE),
+            ("__connect.errors.exception.message", &message),
+            ("backstop.reason", reason.code()),
+        ]
+        .map(|(name, value)| Header { name, value: value.as_bytes() });
+        let subject = self.subject.map(Subject::key);
+        let key = subject.as_ref().map(|subject| subject.as_str().as_bytes());
+        let record = Outgoing { output: DEAD_LETTERS, placement: Placement::ByKey, key, value: Some(input.bytes) };
+        self.outbox.publish(record, &headers);
+    }
+}
+
+/// Tells every partition of `households.entries` that a day has closed.
+pub(super) fn publish_marker(
+    closed: &DayClosed,
+    household_partitions: i32,
+    outbox: &mut Outbox,
+) -> Result<(), CodecError> {
+    let (key, mut value) = (closed.key(), Vec::new());
+    codec::encode(closed, &mut value)?;
+    for partition in 0..household_partitions {
+        let record = Outgoing {
+            output: HOUSEHOLDS_ENTRIES,
+            placement: Placement::Partition(partition),
+            key: Some(key.as_bytes()),
+            value: Some(&value),
+        };
+        outbox.publish(record, &[]);
+    }
+    Ok(())
+}
+
+/// Publishes the parts of ledgers that changed since the last commit, and the progress.
+pub(super) fn publish_changes(partition: &ResolvePartition, outbox: &mut Outbox) -> Result<(), CodecError> {
+    let placement = Placement::Partition(partition.number);
+    let mut key = Vec::new();
+    for (subject, old, new) in partition.ledgers.changes() {
+        for (part, value) in changes(old, new) {
+            key.clear();
+            part.write_key(*subject, &mut key);
+            outbox.publish(Outgoing { output: SUBJECTS_LEDGER, placement, key: Some(&key), value }, &[]);
+        }
+    }
+    if let Some(progress) = partition.changed_progress() {
+        let key = Some(PROGRESS_KEY.as_bytes());
+        let record = Outgoing { output: SUBJECTS_LEDGER, placement, key, value: None };
+        outbox.publish_with(record, &[], |out| codec::encode(progress, out))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The state of one partition of resolve: ledgers, calendar, totals, and which subject is due when. It does not know
+//! how a record changes a ledger.
+
+use std::collections::BTreeSet;
+
+use ingest_core::ledger::{self, LedgerError, Part, Subject};
+use ingest_core::resolve::{Outcome, Resolver};
+use runtime::stage::Figures;
+use runtime::table::Table;
+use schemas::Day;
+use schemas::records::Progress;
+
+/// The names of the totals that are figures, each by department (and reason, for refused ones).
+const TOTALS: [&str; 6] = ["subject_records", "applied", "duplicates", "parked", "waiting", "refused"];
+/// The name of the total that counts the items of all ledgers.
+const ITEMS: &str = "ledger_items";
+
+/// The state of one partition.
+#[derive(Debug)]
+pub struct ResolvePartition {
+    pub(super) number: i32,
+    pub(super) subject_partitions: i32,
+    pub(super) household_partitions: i32,
+    pub(super) ledgers: Table<Subject>,
+    pub(super) progress: Progress,
+    /// The progress of the last commit, once something has been applied since.
+    saved: Option<Progress>,
+    /// Subjects with parked records, by the day at whose close they must be looked at.
+    due: BTreeSet<(Day, Subject)>,
+    /// Every subject, sorted, while a sweep over all of them goes on.
+    sweep: Option<Vec<Subject>>,
+}
+
+impl ResolvePartition {
+    pub(super) fn new(number: i32, subject_partitions: i32, household_partitions: i32) -> Self {
+        Self {
+            number,
+            subject_partitions,
+            household_partitions,
+            ledgers: Table::default(),
+            progress: Progress::default(),
+            saved: None,
+            due: BTreeSet::new(),
+            sweep: None,
+        }
+    }
+
+    /// Remembers the progress as it was committed, before the first change.
+    pub(super) fn begin(&mut self) {
+        if self.saved.is_none() {
+            self.saved = Some(self.progress.clone());
+        }
+    }
+
+    /// The progress, where it changed since the last commit.
+    pub(super) fn changed_progress(&self) -> Option<&Progress> {
+        self.saved.as_ref().filter(|saved| **saved != self.progress).map(|_| &self.progress)
+    }
+
+    /// Keeps what the resolver made of a subject's ledger.
+    pub(super) fn keep(&mut self, resolver: &Resolver, subject: Subject, outcome: Outcome) {
+        if !outcome.is_changed {
+            return;
+        }
+        let (was_due, is_due) = (resolver.due_day(self.ledgers.get(&subject)), resolver.due_day(resolver.ledger()));
+        self.move_due(subject, was_due, is_due);
+        match resolver.ledger() {
+            Some(ledger) => self.ledgers.put(subject, ledger),
+            None => self.ledgers.remove(&subject),
+        }
+        if outcome.items != 0 {
+            self.progress.count(ITEMS, "", outcome.items);
+        }
+    }
+
+    pub(super) fn restore(
+        &mut self,
+        resolver: &Resolver,
+        subject: Subject,
+        part: Part,
+        value: Option<&[u8]>,
+    ) -> Result<(), LedgerError> {
+        let old = self.ledgers.get(&subject);
+        let new = ledger::restored(old, part, value)?;
+        let (was_due, is_due) = (resolver.due_day(old), resolver.due_day(new.as_deref()));
+        self.move_due(subject, was_due, is_due);
+        self.ledgers.restore(subject, new.as_deref());
+        Ok(())
+    }
+
+    fn move_due(&mut self, subject: Subject, was_due: Option<Day>, is_due: Option<Day>) {
+        if was_due == is_due {
+            return;
+        }
+        if let Some(day) = was_due {
+            self.due.remove(&(day, subject));
+        }
+        if let Some(day) = is_due {
+            self.due.insert((day, subject));
+        }
+    }
+
+    /// A subject that is due at the close of this day. Looking at it makes it due later, or not at all.
+    pub(super) fn next_due(&self, closed_day: Day) -> Option<Subject> {
+        self.due.first().filter(|(day, _)| *day <= closed_day).map(|(_, subject)| *subject)
+    }
+
+    /// The next subject of the sweep over all of them. Subjects of which nothing is left are passed over by their
+    /// missing ledger.
+    pub(super) fn next_in_sweep(&mut self) -> Option<Subject> {
+        let after = self.progress.sweep_after.as_deref().and_then(Subject::parse);
+        let keys = self.sweep.get_or_insert_with(|| self.ledgers.sorted_keys());
+        keys.get(after.map_or(0, |after| keys.partition_point(|key| *key <= after))).copied()
+    }
+
+    pub(super) fn swept(&mut self, subject: Subject) {
+        self.progress.sweep_after = Some(subject.key().as_str().to_owned());
+    }
+
+    pub(super) fn end_sweep(&mut self) {
+        self.progress.sweep_after = None;
+        self.sweep = None;
+    }
+
+    pub(super) fn committed(&mut self) {
+        self.ledgers.commit();
+        self.saved = None;
+    }
+
+    pub(super) fn rolled_back(&mut self, resolver: &Resolver) {
+        let moved: Vec<_> = self
+            .ledgers
+            .changes()
+            .map(|(subject, old, new)| (*subject, resolver.due_day(new), resolver.due_day(old)))
+            .collect();
+        for (subject, was_due, is_due) in moved {
+            self.move_due(subject, was_due, is_due);
+        }
+        self.ledgers.rollback();
+        self.sweep = None;
+        if let Some(saved) = self.saved.take() {
+            self.progress = saved;
+        }
+    }
+
+    pub(super) fn figures(&self, figures: &mut Figures) {
+        for name in TOTALS {
+            // Every name of the balance is there from the start, so that a missing one is not taken for 0.
+            figures.add(name, "", 0);
+            for total in self.progress.totals.iter().filter(|total| total.name == name) {
+                figures.add(name, total.label.as_str(), total.count);
+            }
+        }
+        figures.add(ITEMS, "", self.progress.total(ITEMS));
+        figures.add("ledger_bytes", "", self.ledgers.value_bytes() as i64);
+        figures.add("ledger_subjects", "", self.ledgers.len() as i64);
+        figures.add("closed_day", "", self.progress.closed_day.map_or(0, |day| i64::from(day.0)));
+    }
+}

@@ -1,0 +1,66 @@
+//! What is proved on a real Kafka and a real ClickHouse, with the services as processes of their own.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use proof::{Running, last_line, program, root, succeed, variable};
+
+/// A run whose services are killed with SIGKILL in its middle must be whole all the same: the command fails when a
+/// balance does not hold, when warnings differ between topic, ClickHouse and replay, when a state or open case differs
+/// from the memory pipeline's, or when a citizen number stands where none may be.
+#[test]
+fn a_city_whose_services_are_killed_in_its_middle_is_warned_of_exactly_once() -> Result<()> {
+    let mut demo = Command::new(variable("BACKSTOP_XTASK")?);
+    demo.current_dir(root()).env("RUST_BACKTRACE", "0");
+    demo.args(["demo", "--once", "--quiet", "--households", "300", "--seed", "3", "--kills", "3", "--dashboards"]);
+    let line = last_line(&succeed(&mut demo)?)?;
+    let warnings = [&line["warnings_topic"], &line["warnings_clickhouse"], &line["warnings_replayed"]];
+    assert!(warnings[0].as_u64() > Some(0) && warnings[0] == warnings[1] && warnings[1] == warnings[2], "{line}");
+    for name in
+        ["warnings_different", "states_different", "cases_different", "rows_duplicated", "citizen_numbers_found"]
+    {
+        assert_eq!(line[name].as_i64(), Some(0), "{name} in {line}");
+    }
+    assert!(line["citizen_numbers_searched"].as_u64() > Some(300), "{line}");
+    Ok(())
+}
+
+#[test]
+fn the_families_of_published_reports_are_warned_of_on_real_servers() -> Result<()> {
+    let (kafka, clickhouse) = (variable("BACKSTOP_KAFKA")?, variable("BACKSTOP_CLICKHOUSE")?);
+    succeed(program("backstop")?.args(["setup", "--brokers", &kafka, "--clickhouse", &clickhouse]))?;
+    succeed(program("backstop")?.args(["policy", "apply", "--brokers", &kafka, "deploy/policies"]))?;
+    let folder = tempfile::tempdir()?;
+    let key_file = folder.path().join("pseudonym.key");
+    std::fs::write(&key_file, "a key of the tests, which keeps nothing secret")?;
+    let mut services = Vec::new();
+    for name in ["ingest", "fuse", "alert"] {
+        services.push(service(name, &kafka, &key_file, folder.path())?);
+    }
+    let mut scenario = program("backstop")?;
+    scenario.args(["scenario", "--kafka", &kafka]);
+    for family in ["family_01_illness", "family_02_claim", "family_03_outpatient", "family_08_boundary_above"] {
+        scenario.arg(format!("tests/scenarios/{family}.yaml"));
+    }
+    succeed(&mut scenario).map(drop).with_context(|| logs(folder.path()))
+}
+
+fn service(name: &str, kafka: &str, key_file: &Path, folder: &Path) -> Result<Running> {
+    let mut command = program(name)?;
+    // Any free port: nobody reads the metrics here.
+    command.env("BACKSTOP_KAFKA__BROKERS", kafka).env("BACKSTOP_METRICS__ADDRESS", "127.0.0.1:0");
+    if name == "ingest" {
+        command.env("BACKSTOP_INGEST__KEY_FILE", key_file);
+    }
+    Running::start(&mut command, &folder.join(format!("{name}.log")))
+}
+
+fn logs(folder: &Path) -> String {
+    let tail = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(10).collect();
+        format!("{name}:\n{}\n", lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+    };
+    ["ingest", "fuse", "alert"].map(tail).concat()
+}
