@@ -13,7 +13,7 @@ use super::raw;
 use crate::{Category, Cause, Kind};
 
 /// Changes of membership that resolve knows.
-const MEMBERSHIP: [&str; 5] = ["registered", "join", "leave", "split", "merge"];
+const MEMBERSHIP: [&str; 6] = ["registered", "merged", "join", "leave", "split", "merge"];
 /// Entries about one subject at most: an entry's place must fit the 8 bits that its id has for it.
 const ENTRIES_MAX: usize = 256;
 
@@ -142,6 +142,7 @@ impl<'a> Compiler<'a, '_> {
         let each = match about {
             None | Some(raw::About::Whole(raw::Whole::Event)) => return Some(About::Event),
             Some(raw::About::Whole(raw::Whole::Household)) => return Some(About::Household),
+            Some(raw::About::Named(named)) => return self.named(&named.household),
             Some(raw::About::Each(each)) => each,
         };
         let (list, field) = self.field(&each.each)?;
@@ -163,6 +164,15 @@ impl<'a> Compiler<'a, '_> {
                 None
             }
         }
+    }
+
+    fn named(&mut self, name: &str) -> Option<About> {
+        let (slot, field) = self.field(name)?;
+        if matches!(field.form, Form::Text(_)) && field.format == Some(Format::HouseholdCode) {
+            return Some(About::Named(slot));
+        }
+        self.fault(format!("is about the household of {name}, which is no household_code"));
+        None
     }
 
     fn months(&mut self, name: &str) -> Option<usize> {

@@ -39,6 +39,8 @@ pub enum About {
     Event,
     /// The household where the event names one, else the person.
     Household,
+    /// The household whose code stands in this slot, which may be another than the event's; nobody where it is not given.
+    Named(usize),
     /// Each person of a list, with the household of the event. `person` is the place of the citizen number in a
     /// row; 0 for a list of texts.
     Each {

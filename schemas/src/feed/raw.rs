@@ -79,9 +79,13 @@ pub(super) struct ByField {
 
 /// Whom an entry is about.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "\"event\", \"household\", or an object with each and, for records, person")]
+#[serde(
+    untagged,
+    expecting = "\"event\", \"household\", an object with household, or one with each and, for records, person"
+)]
 pub(super) enum About {
     Whole(Whole),
+    Named(Named),
     Each(Each),
 }
 
@@ -90,6 +94,12 @@ pub(super) enum About {
 pub(super) enum Whole {
     Event,
     Household,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    pub(super) household: String,
 }
 
 #[derive(Debug, Deserialize)]

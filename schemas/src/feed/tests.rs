@@ -72,7 +72,7 @@ fn faults_of(files: &[(String, String)]) -> Vec<String> {
 #[test]
 fn each_fault_says_its_file_and_place() {
     let settlement = "health-insurance/medical_settlement.avsc";
-    let rows: [(&str, &str, &str, &str); 14] = [
+    let rows: [(&str, &str, &str, &str); 15] = [
         (settlement, "\"outpatient_out_of_pocket\"", "\"pocket\"", "the category pocket"),
         (settlement, "\"inpatient\": \"medical_inpatient\",", "", "no category for inpatient"),
         (settlement, "\"inpatient\": \"medical_inpatient\"", "\"inpatient\": \"wage\"", "none of kind Expense"),
@@ -99,7 +99,13 @@ fn each_fault_says_its_file_and_place() {
             "\"field\": \"person_id\"",
             "must not leave",
         ),
-        ("public-security/member_changed.avsc", "\"merge\"", "\"marry\"", "membership change marry"),
+        ("public-security/member_changed.avsc", "\"split\"", "\"marry\"", "membership change marry"),
+        (
+            "public-security/member_changed.avsc",
+            "\"household\": \"from_household_code\"",
+            "\"household\": \"persons\"",
+            "household of persons, which is no household_code",
+        ),
         (INDEX_FILE, "\"id\": 102", "\"id\": 101", "gives the id 101 a second time"),
         (INDEX_FILE, ".birth", ".nativity", "of which there is no file"),
     ];

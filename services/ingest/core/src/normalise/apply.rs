@@ -44,6 +44,13 @@ struct Head<'a> {
     origin: Origin<'a>,
 }
 
+/// Whom a subject record is about, and in which household it is said.
+#[derive(Clone, Copy)]
+struct Subject {
+    person: Option<PersonToken>,
+    household: Option<HouseholdCode>,
+}
+
 /// Applies the mapping; gives the household that the event names.
 pub(super) fn event(
     feed: &Feed,
@@ -61,11 +68,12 @@ pub(super) fn event(
     let mut ordinal = 0;
     let mut result = Ok(());
     for rule in &feed.mapping.subjects {
-        result = subject_records(&head, rule.about, &rule.entries, &said, pseudonyms, &mut entries, |who, entries| {
-            let result = write(&head, who, ordinal, entries, subjects);
-            ordinal += 1;
-            result
-        });
+        result =
+            subject_records(&head, rule.about, &rule.entries, &said, pseudonyms, &mut entries, |subject, entries| {
+                let result = write(&head, subject, ordinal, entries, subjects);
+                ordinal += 1;
+                result
+            });
         if result.is_err() {
             break;
         }
@@ -242,20 +250,32 @@ fn subject_records<'a>(
     said: &Said<'a>,
     pseudonyms: &Pseudonyms,
     entries: &mut Vec<Entry<'a>>,
-    mut take: impl FnMut(Option<PersonToken>, &mut Vec<Entry<'a>>) -> Result<(), Rejection>,
+    mut take: impl FnMut(Subject, &mut Vec<Entry<'a>>) -> Result<(), Rejection>,
 ) -> Result<(), Rejection> {
-    let mut make = |who: Option<PersonToken>, row: &[Slot<'a>]| {
+    let household = head.household;
+    let mut make = |subject: Subject, row: &[Slot<'a>]| {
         entries.clear();
         for rule in rules {
             if let Some(entry) = entry(head, rule, row, said)? {
                 entries.push(entry);
             }
         }
-        take(who, entries)
+        // Another household that an event says nothing about need not hear of it, unless it heard of the original.
+        if entries.is_empty() && head.op == Op::Upsert && matches!(about, About::Named(_)) {
+            return Ok(());
+        }
+        take(subject, entries)
     };
     match about {
-        About::Event => make(head.person, &[]),
-        About::Household => make(if head.household.is_some() { None } else { head.person }, &[]),
+        About::Event => make(Subject { person: head.person, household }, &[]),
+        About::Household => {
+            make(Subject { person: if household.is_some() { None } else { head.person }, household }, &[])
+        }
+        About::Named(slot) => {
+            let Some(code) = given(head.values, slot) else { return Ok(()) };
+            let code = check::household_code(&head.feed.fields[slot].name, code)?;
+            make(Subject { person: None, household: Some(code) }, &[])
+        }
         About::Each { list, person } => {
             let Slot::List(rows) = head.values.get(list) else { return Ok(()) };
             for row in head.values.rows(rows) {
@@ -264,7 +284,7 @@ fn subject_records<'a>(
                     return Err(Rejection::new(Reason::MissingField, format!("a person of {name} is missing")));
                 };
                 let number = check::citizen_number(&head.feed.fields[list].name, number)?;
-                make(Some(pseudonyms.person(&number)), row)?;
+                make(Subject { person: Some(pseudonyms.person(&number)), household }, row)?;
             }
             Ok(())
         }
@@ -388,12 +408,12 @@ fn harmless(text: &str) -> Result<(), Rejection> {
 /// Encodes one subject record.
 fn write<'a>(
     head: &Head<'a>,
-    person: Option<PersonToken>,
+    subject: Subject,
     ordinal: i32,
     entries: &mut Vec<Entry<'a>>,
     subjects: &mut Subjects,
 ) -> Result<(), Rejection> {
-    let key = match (person, head.household) {
+    let key = match (subject.person, subject.household) {
         (Some(person), _) => SubjectKey::Person(person.hex()),
         (None, Some(household)) => SubjectKey::Household(household.digits()),
         (None, None) => return Err(Rejection::new(Reason::NoSubject, "an entry has no subject")),
@@ -406,8 +426,8 @@ fn write<'a>(
         op: head.op,
         corrects: head.corrects,
         content: head.content,
-        person,
-        household: head.household,
+        person: subject.person,
+        household: subject.household,
         occurred_day: head.occurred_day,
         reported_at_ms: head.reported_at_ms,
         document: head.document,

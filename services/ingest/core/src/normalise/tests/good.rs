@@ -234,6 +234,70 @@ fn a_change_of_membership_is_one_record_for_each_person() {
 }
 
 #[test]
+fn a_merge_tells_the_old_household_its_new_code_and_other_changes_do_not() {
+    let old = "4310231012050001";
+    let merged = |value: &str| vec![fact(Kind::Membership, Cause::Other, 0, "merged", value)];
+    // The change, the operation, where they come from, and what the old household hears.
+    let rows = [
+        ("merge", "upsert", Some(old), Some(merged(HOUSEHOLD))),
+        ("merge", "upsert", None, None),
+        ("split", "upsert", Some(old), None),
+        ("join", "upsert", None, None),
+        ("merge", "retract", Some(old), Some(merged(HOUSEHOLD))),
+        ("split", "correct", Some(old), Some(vec![])),
+        ("leave", "correct", None, None),
+    ];
+    let catalogue = catalogue();
+    for (change, op, from, expected) in rows {
+        let original = (op != "upsert").then_some("E-0");
+        let fields = json!({"person_id": null, "change": change, "effective_date": 20_100, "op": op,
+            "corrects_event_id": original, "from_household_code": from, "persons": [PERSON]});
+        taken(&catalogue, &event("public-security", "member_changed", &fields), |subjects| {
+            assert_eq!(subjects[0].1.household.map(|code| code.to_string()).as_deref(), Some(HOUSEHOLD));
+            let heard = subjects.get(1).map(|(key, one)| {
+                assert_eq!((key.as_str(), one.ordinal, one.person), (old, 1, None), "{change} {op}");
+                assert_eq!(one.household.map(|code| code.to_string()).as_deref(), Some(old), "{change} {op}");
+                assert!(one.entries.iter().all(|entry| entry.day == Day(20_100)), "{change} {op}");
+                shown(one)
+            });
+            assert_eq!(heard, expected, "{change} {op} from {from:?}");
+        });
+    }
+}
+
+#[test]
+fn a_birth_says_how_many_children_and_one_where_the_department_does_not() {
+    let catalogue = catalogue();
+    let said = |children: &str| vec![fact(Kind::Incident, Cause::Other, 0, "birth", children)];
+    maps(&[("health", "birth", json!({"children": 2}), said("2"))]);
+    // Another department's version of the record, which has no such field.
+    let feed = catalogue.feed("health", "birth").expect("a feed");
+    let mut version: Value = serde_json::from_str(&feed.schema).expect("JSON");
+    version["fields"].as_array_mut().expect("fields").retain(|field| field["name"] != "children");
+    let mut files = files();
+    files.push(("health/versions/birth_old.avsc".to_owned(), version.to_string()));
+    for (path, text) in &mut files {
+        if path == "index.json" {
+            let line =
+                r#"{"ids":[{"id":7,"record":"backstop.feeds.health.birth","file":"health/versions/birth_old.avsc"},"#;
+            *text = text.replacen("{\n  \"ids\": [", line, 1);
+        }
+    }
+    let with_version = Arc::new(Catalogue::load(&files).unwrap_or_else(|faults| panic!("{faults}")));
+    let schema: serde_avro_fast::Schema = version.to_string().parse().expect("a schema");
+    let mut config = serde_avro_fast::ser::SerializerConfig::new(&schema);
+    let datum = serde_avro_fast::to_datum_vec(&event("health", "birth", &json!({})), &mut config).expect("it fits");
+    let value = [&[0], 7_u32.to_be_bytes().as_slice(), &datum].concat();
+    match normaliser(&with_version).normalise(&record("feeds.health", &value)) {
+        Outcome::Event(event) => {
+            let (_, value) = event.subjects.iter().next().expect("a record");
+            assert_eq!(shown(&codec::decode(value).expect("a subject record")), said("1"));
+        }
+        other => panic!("must be taken, was {other:?}"),
+    }
+}
+
+#[test]
 fn both_framings_of_an_event_give_the_same_records() {
     let catalogue = catalogue();
     let feed = catalogue.feed("health-insurance", "medical_settlement").expect("a feed");
