@@ -380,16 +380,8 @@ pub enum Reason {
     BeyondHorizon,
     /// A calendar record with a day that is not the next one, or of another shape.
     InvalidCalendar,
-    /// Corrections are not taken yet.
-    CorrectionUnsupported,
-    /// Retractions are not taken yet.
-    RetractionUnsupported,
-    /// The same event id with other content, which is a correction and not taken yet.
-    ContentChanged,
-    /// The person is already a member of a household, and moves are not taken yet.
-    AlreadyMember,
-    /// A membership change other than registration and joining, not taken yet.
-    MembershipUnsupported,
+    /// A correction or retraction whose original did not come within the days for which one waits.
+    OriginalNotFound,
     /// The person or household has as many parked records as are kept.
     ParkedLimit,
     /// Parked for longer than parked records are kept.
@@ -400,7 +392,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 22] = [
         Self::UnknownFraming,
         Self::UnknownSchema,
         Self::Undecodable,
@@ -419,11 +411,7 @@ impl Reason {
         Self::InvalidOperation,
         Self::BeyondHorizon,
         Self::InvalidCalendar,
-        Self::CorrectionUnsupported,
-        Self::RetractionUnsupported,
-        Self::ContentChanged,
-        Self::AlreadyMember,
-        Self::MembershipUnsupported,
+        Self::OriginalNotFound,
         Self::ParkedLimit,
         Self::ParkedExpired,
         Self::LedgerLimit,
@@ -450,11 +438,7 @@ impl Reason {
             Self::InvalidOperation => "invalid_operation",
             Self::BeyondHorizon => "beyond_horizon",
             Self::InvalidCalendar => "invalid_calendar",
-            Self::CorrectionUnsupported => "correction_unsupported",
-            Self::RetractionUnsupported => "retraction_unsupported",
-            Self::ContentChanged => "content_changed",
-            Self::AlreadyMember => "already_member",
-            Self::MembershipUnsupported => "membership_unsupported",
+            Self::OriginalNotFound => "original_not_found",
             Self::ParkedLimit => "parked_limit",
             Self::ParkedExpired => "parked_expired",
             Self::LedgerLimit => "ledger_limit",

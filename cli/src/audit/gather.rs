@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use runtime::held::HeldRecord;
 use schemas::codec;
-use schemas::records::{Case, DayClosed, HouseholdState, PROGRESS_KEY, Progress, Warning};
+use schemas::records::{Case, DayClosed, HouseholdState, PROGRESS_KEY, Progress, Redirect, Warning};
 use schemas::{Day, HouseholdCode};
 
 use super::Findings;
@@ -124,7 +124,10 @@ pub(crate) fn live(brokers: &str, numbers: &CitizenNumbers) -> Result<Live> {
                 "subjects.ledger" if record.key == Some(PROGRESS_KEY.as_bytes()) => {
                     resolve.insert(record.partition, codec::decode(value).with_context(what)?);
                 }
-                "subjects.entries" => live.subject_records += i64::from(!codec::is::<DayClosed>(value)),
+                "subjects.entries" => {
+                    let is_outside = codec::is::<DayClosed>(value) || codec::is::<Redirect<'_>>(value);
+                    live.subject_records += i64::from(!is_outside);
+                }
                 "households.states" if codec::is::<HouseholdState>(value) => {
                     let state: HouseholdState = codec::decode(value).with_context(what)?;
                     states.insert(state.household, state);

@@ -9,7 +9,9 @@ use serde_avro_fast::Schema;
 use serde_avro_fast::de::DeserializerState;
 use serde_avro_fast::ser::{SerializerConfig, SerializerState};
 
-use crate::records::{Case, DayClosed, HouseholdEntry, HouseholdState, Parked, Progress, SubjectEntry, Warning};
+use crate::records::{
+    Case, DayClosed, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, SubjectEntry, Warning,
+};
 
 /// The two bytes that begin a single-object encoding.
 pub const SINGLE_OBJECT_MARKER: [u8; 2] = [0xC3, 0x01];
@@ -104,6 +106,7 @@ recorded!(Warning, "Warning", "../../warning.avsc");
 recorded!(DayClosed, "DayClosed", "../../day_closed.avsc");
 recorded!(Progress, "Progress", "../../progress.avsc");
 recorded!(Parked<'_>, "Parked", "../../parked.avsc");
+recorded!(Redirect<'_>, "Redirect", "../../redirect.avsc");
 
 /// Appends the record in single-object encoding. On an error nothing is appended.
 pub fn encode<T: Serialize + Recorded>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -231,6 +234,7 @@ mod tests {
             DayClosed::format(),
             Progress::format(),
             Parked::format(),
+            Redirect::format(),
         ];
         for format in formats {
             let schema = apache_avro::Schema::parse_str(format.text).expect(format.name);

@@ -18,6 +18,8 @@ pub struct HouseholdState {
     pub classes: Vec<Class>,
     /// Its registered members, sorted by token.
     pub members: Vec<Member>,
+    /// Children that were born and have not been registered as members yet.
+    pub provisional_members: i32,
     /// Statuses of the household and of its members that hold, sorted by code and person.
     pub statuses: Vec<Status>,
     /// The newest survey or verification.
@@ -37,14 +39,16 @@ pub struct HouseholdState {
 }
 
 /// A registered member.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The person.
     pub person: PersonToken,
     /// Member since this day.
     pub since_day: Day,
-    /// The last month for which a wage was reported.
-    pub wage_month: Option<Month>,
+    /// Whether the person belonged to no household before: a newborn, or somebody new to the registers.
+    pub is_first: bool,
+    /// The person's wages by month, in order; only months within the horizon and sums that are not zero.
+    pub wages: Vec<MonthAmount>,
 }
 
 /// A fact that holds until the next one of its code.
@@ -77,7 +81,7 @@ pub struct Survey {
     pub unreported_income_fen: Fen,
     /// Members who share the economy, on that day; later membership changes adjust them.
     pub members: i32,
-    /// Members who joined (or, negative, left) after that day.
+    /// Members who came or were born (or, negative, left) after that day.
     pub members_since: i32,
     /// The entry that said it.
     pub entry: EntryId,

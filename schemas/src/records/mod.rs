@@ -7,6 +7,7 @@ mod household_entry;
 mod household_state;
 mod parked;
 mod progress;
+mod redirect;
 mod subject_entry;
 mod warning;
 
@@ -14,7 +15,8 @@ pub use calendar::{Coverage, DayClosed};
 pub use case::{Case, Finding, Step};
 pub use household_entry::{Fact, HouseholdEntry, Row};
 pub use household_state::{Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Sum, Survey};
-pub use parked::{Parked, ParkedChange};
+pub use parked::{Parked, ParkedChange, ParkedWhy};
 pub use progress::{OpenDay, PROGRESS_KEY, Progress, Total};
+pub use redirect::{Redirect, RedirectKind};
 pub use subject_entry::{Entry, Origin, SubjectEntry};
 pub use warning::{Contribution, Warning, WarningKind, WarningLevel};

@@ -44,7 +44,7 @@ pub struct SubjectEntry<'a> {
 }
 
 /// One canonical entry of an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry<'a> {
     /// What it is to a household.
     pub kind: Kind,

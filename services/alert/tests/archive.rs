@@ -153,6 +153,7 @@ fn every_row_has_the_columns_of_its_table() {
         classes: vec![Class::Delisted],
         members: Vec::new(),
         statuses: Vec::new(),
+        provisional_members: 0,
         survey: None,
         sums: vec![Sum {
             category: Category::Wage,

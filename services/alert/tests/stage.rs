@@ -143,6 +143,7 @@ fn household(serial: u64) -> HouseholdState {
         classes: vec![Class::Delisted],
         members: Vec::new(),
         statuses: Vec::new(),
+        provisional_members: 0,
         survey: None,
         sums: Vec::new(),
         evidence: Vec::new(),

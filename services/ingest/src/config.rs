@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ingest_core::normalise::KEY_BYTES_MIN;
-use ingest_core::resolve::Limits;
+use ingest_core::resolve::{Limits, Precedence};
 use runtime::config::{Faults, Section};
 use serde::Deserialize;
 
@@ -24,6 +24,10 @@ pub struct IngestSettings {
     pub parked_bytes_per_subject_max: usize,
     /// Days for which a record waits for its person or household.
     pub parked_days_max: i32,
+    /// Days for which a correction or retraction waits for its original.
+    pub wait_days_max: i32,
+    /// In which order departments are believed about the same document; one that is not in the list comes last.
+    pub document_precedence: Vec<String>,
     /// Events in the ledger of one person or household at most.
     pub ledger_items_per_subject_max: usize,
     /// Subjects that a sweep looks at before the transaction may close.
@@ -32,13 +36,15 @@ pub struct IngestSettings {
 
 impl Default for IngestSettings {
     fn default() -> Self {
-        let ResolveSettings { limits, sweep_subjects_per_step, .. } = ResolveSettings::default();
+        let ResolveSettings { limits, sweep_subjects_per_step, document_precedence, .. } = ResolveSettings::default();
         Self {
             key_file: PathBuf::new(),
             schemas: PathBuf::from("schemas/feeds"),
             parked_per_subject_max: limits.parked_per_subject_max,
             parked_bytes_per_subject_max: limits.parked_bytes_per_subject_max,
             parked_days_max: limits.parked_days_max,
+            wait_days_max: limits.wait_days_max,
+            document_precedence: document_precedence.sources,
             ledger_items_per_subject_max: limits.items_per_subject_max,
             sweep_subjects_per_step,
         }
@@ -53,8 +59,10 @@ impl IngestSettings {
                 parked_per_subject_max: self.parked_per_subject_max,
                 parked_bytes_per_subject_max: self.parked_bytes_per_subject_max,
                 parked_days_max: self.parked_days_max,
+                wait_days_max: self.wait_days_max,
                 items_per_subject_max: self.ledger_items_per_subject_max,
             },
+            document_precedence: Precedence { sources: self.document_precedence.clone() },
             sweep_subjects_per_step: self.sweep_subjects_per_step,
             ..ResolveSettings::default()
         }

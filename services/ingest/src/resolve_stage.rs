@@ -5,14 +5,14 @@ mod outputs;
 mod partition;
 
 use ingest_core::ledger::{self, Ledger, Part, Subject};
-use ingest_core::resolve::{Calendar, LimitFault, Limits, Resolver};
+use ingest_core::resolve::{Calendar, LimitFault, Limits, Precedence, Resolver};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
     Topology,
 };
 use schemas::Day;
 use schemas::codec::{self, CodecError};
-use schemas::records::{DayClosed, PROGRESS_KEY, Progress, SubjectEntry};
+use schemas::records::{DayClosed, PROGRESS_KEY, Progress, Redirect, SubjectEntry};
 
 use outputs::{Sayer, publish_changes, publish_marker};
 pub use partition::ResolvePartition;
@@ -23,7 +23,7 @@ pub const STAGE: &str = "resolve";
 /// The topics of resolve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveTopics {
-    /// What it reads.
+    /// What it reads, and where the ledgers of households tell each other of mergers.
     pub subjects_entries: String,
     /// Its changelog.
     pub subjects_ledger: String,
@@ -54,13 +54,20 @@ pub struct ResolveSettings {
     pub topics: ResolveTopics,
     /// What it keeps of one subject at most.
     pub limits: Limits,
+    /// In which order departments are believed about the same document.
+    pub document_precedence: Precedence,
     /// How many subjects a sweep looks at before the loop may close the transaction.
     pub sweep_subjects_per_step: usize,
 }
 
 impl Default for ResolveSettings {
     fn default() -> Self {
-        Self { topics: ResolveTopics::default(), limits: Limits::default(), sweep_subjects_per_step: 2_000 }
+        Self {
+            topics: ResolveTopics::default(),
+            limits: Limits::default(),
+            document_precedence: Precedence::default(),
+            sweep_subjects_per_step: 2_000,
+        }
     }
 }
 
@@ -83,7 +90,8 @@ impl ResolveStage {
             reference: None,
             outputs: outputs::topics(topics),
         };
-        Ok(Self { topology, resolver: Resolver::new(settings.limits)?, settings })
+        let resolver = Resolver::new(settings.limits, settings.document_precedence.clone())?;
+        Ok(Self { settings, topology, resolver })
     }
 
     fn take(&mut self, partition: &mut ResolvePartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
@@ -103,6 +111,28 @@ impl ResolveStage {
         if let Some(subject) = subject {
             partition.keep(&self.resolver, subject, outcome);
         }
+        Ok(())
+    }
+
+    /// Takes what the ledger of another household says of a merger. It stands outside the balances.
+    fn take_redirect(
+        &mut self,
+        partition: &mut ResolvePartition,
+        bytes: &[u8],
+        outbox: &mut Outbox,
+    ) -> Result<(), String> {
+        let redirect: Redirect<'_> = codec::decode(bytes).map_err(|error| error.to_string())?;
+        let subject = Subject::Household(redirect.to);
+        let calendar = Calendar { closed_day: partition.progress.closed_day };
+        partition.begin();
+        let old = partition.ledgers.get(&subject);
+        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, outbox);
+        let outcome = self
+            .resolver
+            .redirect(old, &redirect, calendar, &mut |effect| sayer.say(effect))
+            .map_err(|error| error.to_string())?;
+        sayer.end().map_err(|error| error.to_string())?;
+        partition.keep(&self.resolver, subject, outcome);
         Ok(())
     }
 
@@ -166,7 +196,7 @@ impl ResolveStage {
         let mut sayer = Sayer::new(Some(subject), &mut partition.progress, outbox);
         let outcome = self
             .resolver
-            .close_day(partition.ledgers.get(&subject), calendar, &mut |effect| sayer.say(effect))
+            .close_day(partition.ledgers.get(&subject), subject, calendar, &mut |effect| sayer.say(effect))
             .map_err(|error| error.to_string())?;
         sayer.end().map_err(|error| error.to_string())?;
         partition.keep(&self.resolver, subject, outcome);
@@ -226,6 +256,8 @@ impl Stage for ResolveStage {
         let bytes = record.value.unwrap_or_default();
         let done = if codec::is::<DayClosed>(bytes) {
             self.take_marker(partition, bytes, outbox)
+        } else if codec::is::<Redirect<'_>>(bytes) {
+            self.take_redirect(partition, bytes, outbox).map(|()| Step::Done)
         } else {
             self.take(partition, bytes, outbox).map(|()| Step::Done)
         };

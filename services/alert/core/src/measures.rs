@@ -43,7 +43,7 @@ impl<'a> Household<'a> {
     pub fn new(state: &'a HouseholdState, policy: &'a Policy, calendar: Calendar) -> Self {
         let members = match &state.survey {
             Some(survey) => i64::from(survey.members) + i64::from(survey.members_since),
-            None => state.members.len() as i64,
+            None => state.members.len() as i64 + i64::from(state.provisional_members),
         };
         Self { state, policy, calendar, income_known: income_known(state, policy, calendar), members }
     }

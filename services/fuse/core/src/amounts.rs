@@ -1,5 +1,5 @@
-//! Amounts of a household: monthly sums by category and cause, the largest expenses behind them, and in which month
-//! each member last had a wage. It does not know which categories a rule looks at.
+//! Amounts of a household: monthly sums by category and cause, the largest expenses behind them, and the wages of each
+//! member by month. It does not know which categories a rule looks at.
 
 use std::cmp::Reverse;
 
@@ -20,6 +20,9 @@ pub(crate) fn trim(state: &mut HouseholdState, oldest: Month) {
         }
         state.sums.retain(|sum| !sum.months.is_empty());
     }
+    for member in &mut state.members {
+        member.wages.retain(|one| one.month >= oldest);
+    }
     let first_day = oldest.first_day();
     state.evidence.retain(|evidence| evidence.day >= first_day);
 }
@@ -29,7 +32,6 @@ pub(crate) fn apply(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Mo
     if row.sign == 0 {
         return;
     }
-    let is_added = row.sign > 0;
     if row.amount_fen != Fen::ZERO {
         add_to_sums(&mut state.sums, row, oldest);
     }
@@ -37,25 +39,29 @@ pub(crate) fn apply(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Mo
         note_evidence(state, row, oldest);
     }
     if row.category == Category::Wage {
-        note_wage(state, row, is_added);
+        add_to_wages(state, row, oldest);
     }
 }
 
-/// Spreads the amount evenly over its months, the fen that do not divide in the first.
 fn add_to_sums(sums: &mut Vec<Sum>, row: &Row<'_>, oldest: Option<Month>) {
+    let at = place(sums, row.category, row.cause);
+    spread(&mut sums[at].months, row, oldest);
+    if sums[at].months.is_empty() {
+        sums.remove(at);
+    }
+}
+
+/// Adds the amount evenly over its months, the fen that do not divide in the first.
+fn spread(sums: &mut Vec<MonthAmount>, row: &Row<'_>, oldest: Option<Month>) {
     let months = row.months.clamp(1, SPREAD_MONTHS_MAX);
     let share = row.amount_fen.0 / i64::from(months);
     let first = row.amount_fen.0 - share * i64::from(months - 1);
-    let at = place(sums, row.category, row.cause);
     for index in 0..months {
         let month = row.month.plus(index);
         let amount = if index == 0 { first } else { share };
         if amount != 0 && oldest.is_none_or(|oldest| month >= oldest) {
-            add(&mut sums[at].months, month, if row.sign > 0 { amount } else { -amount });
+            add(sums, month, if row.sign > 0 { amount } else { -amount });
         }
-    }
-    if sums[at].months.is_empty() {
-        sums.remove(at);
     }
 }
 
@@ -117,18 +123,10 @@ fn note_evidence(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month
     }
 }
 
-/// Notes in which month the member last had a wage. When that wage is taken back, it is the last month before it in
-/// which the household has one: exact where it has one earner.
-fn note_wage(state: &mut HouseholdState, row: &Row<'_>, is_added: bool) {
+/// Adds a wage to those of the member whose it is. A wage that is taken back with its member is gone with him.
+fn add_to_wages(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month>) {
     let Some(person) = row.person else { return };
-    let Ok(at) = state.members.binary_search_by_key(&person, |member| member.person) else { return };
-    let last = row.month.plus(row.months.clamp(1, SPREAD_MONTHS_MAX) - 1);
-    let member = &mut state.members[at];
-    if is_added {
-        member.wage_month = member.wage_month.max(Some(last));
-    } else if member.wage_month == Some(last) {
-        let wages = state.sums.iter().filter(|sum| sum.category == Category::Wage);
-        let months = wages.flat_map(|sum| &sum.months).map(|one| one.month);
-        member.wage_month = months.filter(|month| *month < row.month).max();
+    if let Ok(at) = state.members.binary_search_by_key(&person, |member| member.person) {
+        spread(&mut state.members[at].wages, row, oldest);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The picture does not depend on the order in which independent inputs come: sums add up, of two statuses of one
 //! code the later wins (day, then report, then entry), of two joins the earlier day, lists are sorted and bounded by
-//! what is in them. What does depend on the order is the number of the state, what made it, what it reversed, and,
+//! what is in them. Where only the newest is kept and it is taken back, resolve says again the one that holds then. What does depend on the order is the number of the state, what made it, what it reversed, and,
 //! where a limit is met, what was dropped. Inputs that reverse an entry depend on those that said it.
 //!
 //! Months before the horizon are dropped when a household is touched, and not before: the horizon follows from the
@@ -67,7 +67,7 @@ pub fn apply(state: Option<HouseholdState>, entry: &HouseholdEntry<'_>, oldest: 
     }
     for sign in [-1, 1] {
         for fact in entry.facts.iter().filter(|fact| fact.sign.signum() == sign) {
-            apply_fact(&mut state, fact, oldest, &mut dropped);
+            apply_fact(&mut state, fact, entry, oldest, &mut dropped);
         }
         for row in entry.rows.iter().filter(|row| row.sign.signum() == sign) {
             amounts::apply(&mut state, row, oldest);
@@ -87,12 +87,21 @@ pub fn apply(state: Option<HouseholdState>, entry: &HouseholdEntry<'_>, oldest: 
     Applied { state, dropped }
 }
 
-fn apply_fact(state: &mut HouseholdState, fact: &Fact<'_>, oldest: Option<Month>, dropped: &mut Dropped) {
+fn apply_fact(
+    state: &mut HouseholdState,
+    fact: &Fact<'_>,
+    of: &HouseholdEntry<'_>,
+    oldest: Option<Month>,
+    dropped: &mut Dropped,
+) {
     match fact.kind {
         Kind::Status => dropped.statuses += people::apply_status(state, fact),
         Kind::Survey => dropped.surveys += people::apply_survey(state, fact),
         Kind::Membership => {
-            dropped.members += people::apply_membership(state, fact);
+            let says_anew = |other: &Fact<'_>| {
+                other.sign > 0 && other.kind == fact.kind && (other.code, other.person) == (fact.code, fact.person)
+            };
+            dropped.members += people::apply_membership(state, fact, of.facts.iter().any(says_anew));
             if fact.code == people::LEAVE {
                 happened::apply(state, fact, oldest);
             }
@@ -110,6 +119,7 @@ fn empty(entry: &HouseholdEntry<'_>) -> HouseholdState {
         registered_day: None,
         classes: Vec::new(),
         members: Vec::new(),
+        provisional_members: 0,
         statuses: Vec::new(),
         survey: None,
         sums: Vec::new(),

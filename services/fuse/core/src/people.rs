@@ -10,9 +10,19 @@ use crate::{MEMBERS_MAX, STATUSES_MAX};
 const REGISTERED: &str = "registered";
 /// The membership change of a person who comes.
 const JOIN: &str = "join";
-/// The membership change of a person who goes. It is kept among the incidents, so that a survey that is reported
-/// late can tell who left after it.
+/// A person has gone; the value is the day on which he came. It is kept among the incidents, so that a survey that is
+/// reported late can tell who left after it. That he is no member any more is said by taking back the `join`.
 pub(crate) const LEAVE: &str = "leave";
+/// The value of a `join` of a person who belonged to no household before.
+const FIRST: &str = "first";
+/// The incident that brings a child; the value is how many.
+const BIRTH: &str = "birth";
+/// Within so many days from a birth a person who belonged nowhere before is taken for the child.
+const NEWBORN_DAYS: i32 = 366;
+/// Children of one birth at most; a larger number is a mistake.
+const CHILDREN_MAX: usize = 9;
+/// Stands in for the day of a member whose `join` is taken back and said anew by the same input.
+const DAY_TO_COME: Day = Day(i32::MAX);
 /// The status whose value is the whole set of classes, joined by `|`.
 const CLASS: &str = "class";
 
@@ -61,8 +71,9 @@ pub(crate) fn apply_status(state: &mut HouseholdState, fact: &Fact<'_>) -> i64 {
     0
 }
 
-/// Registers the household, or lets a person join or leave; how many members were not kept.
-pub(crate) fn apply_membership(state: &mut HouseholdState, fact: &Fact<'_>) -> i64 {
+/// Registers the household, or lets a person come or go; how many members were not kept. `is_said_anew` says that the
+/// same input says a `join` of the person too: then what is known of the member stays.
+pub(crate) fn apply_membership(state: &mut HouseholdState, fact: &Fact<'_>, is_said_anew: bool) -> i64 {
     let is_said = fact.sign > 0;
     if fact.code == REGISTERED {
         state.registered_day = match state.registered_day {
@@ -72,21 +83,23 @@ pub(crate) fn apply_membership(state: &mut HouseholdState, fact: &Fact<'_>) -> i
         };
         return 0;
     }
-    let Some(person) = fact.person else { return 0 };
+    let Some(person) = fact.person.filter(|_| fact.code == JOIN) else { return 0 };
     let found = state.members.binary_search_by_key(&person, |member| member.person);
-    match (fact.code, is_said, found) {
-        (JOIN, true, Ok(at)) => {
+    let is_first = fact.value == FIRST;
+    match (is_said, found) {
+        (true, Ok(at)) if fact.day < state.members[at].since_day => {
             let member = &mut state.members[at];
-            member.since_day = member.since_day.min(fact.day);
+            (member.since_day, member.is_first) = (fact.day, is_first);
         }
-        (JOIN, true, Err(_)) if state.members.len() >= MEMBERS_MAX => return 1,
-        (JOIN, true, Err(at)) => {
-            state.members.insert(at, Member { person, since_day: fact.day, wage_month: None });
+        (true, Ok(_)) | (false, Err(_)) => {}
+        (true, Err(_)) if state.members.len() >= MEMBERS_MAX => return 1,
+        (true, Err(at)) => {
+            state.members.insert(at, Member { person, since_day: fact.day, is_first, wages: Vec::new() });
         }
-        (JOIN, false, Ok(at)) | (LEAVE, true, Ok(at)) => {
+        (false, Ok(at)) if is_said_anew => state.members[at].since_day = DAY_TO_COME,
+        (false, Ok(at)) => {
             state.members.remove(at);
         }
-        _ => {}
     }
     0
 }
@@ -112,7 +125,8 @@ pub(crate) fn apply_survey(state: &mut HouseholdState, fact: &Fact<'_>) -> i64 {
     0
 }
 
-/// Brings up to date what follows from the rest: the classes, and who came and left after the survey.
+/// Brings up to date what follows from the rest: the classes, children who are not registered yet, and who came and left
+/// after the survey.
 pub(crate) fn derive(state: &mut HouseholdState) {
     let said = state.statuses.iter().find(|held| held.code == CLASS && held.person.is_none());
     state.classes.clear();
@@ -120,10 +134,45 @@ pub(crate) fn derive(state: &mut HouseholdState) {
     state.classes.extend(said.into_iter().flat_map(|held| held.value.split('|')).filter_map(Class::parse));
     state.classes.sort_unstable();
     state.classes.dedup();
+    let has_births = state.incidents.iter().any(|one| one.code == BIRTH);
+    let (born, came) = if has_births { children(state) } else { (Vec::new(), came(state)) };
+    state.provisional_members = born.len() as i32;
     if let Some(survey) = &mut state.survey {
-        let came = state.members.iter().filter(|member| member.since_day > survey.day).count();
-        let has_left = |kind, code: &str| kind == Kind::Membership && code == LEAVE;
-        let left = state.incidents.iter().filter(|one| one.day > survey.day && has_left(one.kind, &one.code)).count();
-        survey.members_since = came as i32 - left as i32;
+        let after = |days: &[Day]| days.iter().filter(|day| **day > survey.day).count() as i32;
+        let left = state.incidents.iter().filter(|one| one.kind == Kind::Membership && one.code == LEAVE);
+        let left = left.filter(|one| one.day > survey.day);
+        // Who came after the survey and left again was never counted by it.
+        let counted = left.filter(|one| Day::parse(&one.value).is_none_or(|came| came <= survey.day)).count();
+        survey.members_since = after(&came) + after(&born) - counted as i32;
     }
+}
+
+/// The days on which the members came.
+fn came(state: &HouseholdState) -> Vec<Day> {
+    state.members.iter().map(|member| member.since_day).collect()
+}
+
+/// The days of births whose children are not registered yet, and the days on which the members came: those who are taken
+/// for such a child on the day of the birth, when a surveyor could count them.
+fn children(state: &HouseholdState) -> (Vec<Day>, Vec<Day>) {
+    let mut newcomers: Vec<Day> =
+        state.members.iter().filter(|member| member.is_first).map(|member| member.since_day).collect();
+    newcomers.sort_unstable();
+    let mut came: Vec<Day> =
+        state.members.iter().filter(|member| !member.is_first).map(|member| member.since_day).collect();
+    let mut born = Vec::new();
+    for birth in state.incidents.iter().filter(|one| one.kind == Kind::Incident && one.code == BIRTH) {
+        for _ in 0..birth.value.parse().unwrap_or(1_usize).min(CHILDREN_MAX) {
+            let is_child = |day: &Day| (birth.day..=birth.day.plus(NEWBORN_DAYS)).contains(day);
+            match newcomers.iter().position(is_child) {
+                Some(at) => {
+                    newcomers.remove(at);
+                    came.push(birth.day);
+                }
+                None => born.push(birth.day),
+            }
+        }
+    }
+    came.extend(newcomers);
+    (born, came)
 }

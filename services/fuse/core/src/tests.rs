@@ -173,17 +173,59 @@ fn of_two_statuses_the_later_one_holds_and_each_member_has_his_own() {
 #[test]
 fn those_who_come_and_go_after_the_survey_adjust_its_members() {
     let survey = |on| Fact { amount_fen: Fen(1_700), ..fact(9, Kind::Survey, "survey", "3", on) };
-    let leave = of_person(LI, &fact(8, Kind::Membership, "leave", "", "2024-08-01"));
+    let leave = |person, came, on| of_person(person, &fact(8, Kind::Membership, "leave", came, on));
     let came = [join(1, LI, "2020-01-01"), join(2, WANG, "2024-07-01")];
-    for (on, since) in [("2024-06-01", 0), ("2024-07-15", -1), ("2024-09-01", 0), ("2019-01-01", 0)] {
-        let first =
-            after(&[input(vec![], vec![survey(on)]), input(vec![], came.to_vec()), input(vec![], vec![leave.clone()])]);
-        let last =
-            after(&[input(vec![], came.to_vec()), input(vec![], vec![leave.clone()]), input(vec![], vec![survey(on)])]);
+    let gone = [Fact { sign: -1, ..came[0].clone() }, leave(LI, "2020-01-01", "2024-08-01")];
+    // Somebody who came after the survey and left again was never counted by it.
+    let guest = Fact { entry: EntryId(7), ..leave(PersonToken([3; 16]), "2024-07-20", "2024-07-30") };
+    for (on, since) in [("2024-06-01", 0), ("2024-07-15", -1), ("2024-09-01", 0), ("2019-01-01", 1)] {
+        let moves = [input(vec![], came.to_vec()), input(vec![], gone.to_vec()), input(vec![], vec![guest.clone()])];
+        let survey = input(vec![], vec![survey(on)]);
+        let first = after(&[&[survey.clone()][..], &moves].concat());
+        let last = after(&[&moves[..], &[survey]].concat());
         assert_eq!(first, last, "late surveys count the same");
         let found = first.survey.expect("a survey");
         assert_eq!((found.members, found.members_since, found.unreported_income_fen), (3, since, Fen(1_700)), "{on}");
+        assert_eq!(first.members.len(), 1);
     }
+}
+
+#[test]
+fn a_newborn_counts_until_it_is_registered_and_then_once() {
+    let child = PersonToken([3; 16]);
+    let birth = |entry, children, on| fact(entry, Kind::Incident, "birth", children, on);
+    let survey = fact(9, Kind::Survey, "survey", "4", "2024-06-01");
+    let registered = |on| Fact { value: "first", ..join(5, child, on) };
+    let rows = [
+        (vec![birth(2, "1", "2024-07-01")], (1, 1)),
+        (vec![birth(2, "2", "2024-07-01")], (2, 2)),
+        (vec![birth(2, "1", "2024-07-01"), registered("2024-08-01")], (0, 1)),
+        (vec![birth(2, "2", "2024-07-01"), registered("2024-08-01")], (1, 2)),
+        // Too late to be that child, or there before it: somebody else.
+        (vec![birth(2, "1", "2024-07-01"), registered("2025-08-01")], (1, 2)),
+        (vec![birth(2, "1", "2024-07-01"), registered("2024-06-15")], (1, 2)),
+        // Who belonged somewhere before is no newborn.
+        (vec![birth(2, "1", "2024-07-01"), join(5, child, "2024-08-01")], (1, 2)),
+        // The surveyor has counted the child that is registered only later.
+        (vec![birth(2, "1", "2024-05-01"), registered("2024-08-01")], (0, 0)),
+        (vec![birth(2, "1", "2024-05-01")], (1, 0)),
+    ];
+    for (facts, expected) in rows {
+        let told = format!("{facts:?}");
+        let known = input(vec![], vec![join(1, LI, "2020-01-01"), survey.clone()]);
+        let state = after(&[known, input(vec![], facts)]);
+        let members_since = state.survey.map(|survey| survey.members_since);
+        assert_eq!((state.provisional_members, members_since), (expected.0, Some(expected.1)), "{told}");
+    }
+}
+
+#[test]
+fn a_join_that_is_said_anew_keeps_what_is_known_of_the_member() {
+    let state = after(&[
+        input(vec![row(1, Category::Wage, 100, "2024-04-01")], vec![join(9, LI, "2020-01-01")]),
+        input(vec![], vec![Fact { sign: -1, ..join(9, LI, "2020-01-01") }, join(10, LI, "2021-01-01")]),
+    ]);
+    assert_eq!((state.members[0].since_day, state.members[0].wages.len()), (day("2021-01-01"), 1));
 }
 
 #[test]
@@ -199,14 +241,21 @@ fn a_household_is_registered_since_the_earliest_day_said() {
 }
 
 #[test]
-fn the_last_wage_of_a_member_is_known() {
+fn the_wages_of_a_member_are_known_by_month() {
     let wage = |entry, on| row(entry, Category::Wage, 100, on);
     let long = Row { months: 3, ..wage(2, "2024-05-01") };
-    let released = input(vec![wage(1, "2024-04-01"), long.clone()], vec![join(9, LI, "2020-01-01")]);
+    let of_another = Row { person: Some(WANG), ..wage(3, "2024-05-01") };
+    let released = input(vec![wage(1, "2024-04-01"), long.clone(), of_another], vec![join(9, LI, "2020-01-01")]);
+    let months = |state: &HouseholdState| -> Vec<_> {
+        state.members[0].wages.iter().map(|one| (one.month.yyyymm(), one.amount_fen.0)).collect()
+    };
     let state = after(std::slice::from_ref(&released));
-    assert_eq!(state.members[0].wage_month, Some(month(202_407)), "the member comes before his wages");
-    let state = after(&[released, input(vec![Row { sign: -1, ..long }], vec![])]);
-    assert_eq!(state.members[0].wage_month, Some(month(202_404)));
+    let expected = [(202_404, 100), (202_405, 34), (202_406, 33), (202_407, 33)];
+    assert_eq!(months(&state), expected, "the member comes before his wages");
+    let state = after(&[released.clone(), input(vec![Row { sign: -1, ..long }], vec![])]);
+    assert_eq!(months(&state), expected[..1]);
+    let gone = input(vec![], vec![Fact { sign: -1, ..join(9, LI, "2020-01-01") }]);
+    assert!(after(&[released, gone]).members.is_empty());
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What resolve publishes, where, under which key. It does not know why.
 
-use ingest_core::ledger::{Subject, changes};
+use ingest_core::ledger::{Subject, Wait, changes};
 use ingest_core::resolve::{Effect, Input};
 use runtime::stage::{Header, Outbox, Outgoing, Placement};
 use schemas::codec::{self, CodecError};
-use schemas::records::{DayClosed, PROGRESS_KEY, Parked, ParkedChange, Progress};
+use schemas::records::{DayClosed, PROGRESS_KEY, Parked, ParkedChange, ParkedWhy, Progress, Redirect};
 use schemas::{Day, Reason};
 
 use super::partition::ResolvePartition;
@@ -14,6 +14,7 @@ const HOUSEHOLDS_ENTRIES: usize = 0;
 const SUBJECTS_LEDGER: usize = 1;
 const PARKED: usize = 2;
 const DEAD_LETTERS: usize = 3;
+const SUBJECTS_ENTRIES: usize = 4;
 /// Topics of households go by village: the first 12 digits of the code.
 const BY_VILLAGE: Placement = Placement::ByKeyPrefix(12);
 
@@ -24,6 +25,7 @@ pub(super) fn topics(topics: &ResolveTopics) -> Vec<String> {
         topics.subjects_ledger.clone(),
         topics.parked.clone(),
         topics.dead_letters.clone(),
+        topics.subjects_entries.clone(),
     ]
 }
 
@@ -59,19 +61,24 @@ impl<'s> Sayer<'s> {
                 self.refuse(reason, &input);
                 Ok(())
             }
-            Effect::Parked(input, since_day) => {
-                self.progress.count("parked", input.source, 1);
-                self.tell_parked(&input, since_day, ParkedChange::Parked)
+            Effect::Parked(wait, input, since_day) => {
+                self.progress.count(waits(wait), input.source, 1);
+                self.tell_parked(wait, &input, since_day, ParkedChange::Parked)
             }
-            Effect::Released(input, since_day) => {
-                self.progress.count("parked", input.source, -1);
-                self.tell_parked(&input, since_day, ParkedChange::Released)
+            Effect::Released(wait, input, since_day) => {
+                self.progress.count(waits(wait), input.source, -1);
+                self.tell_parked(wait, &input, since_day, ParkedChange::Released)
             }
-            Effect::Expired(input, since_day) => {
-                self.progress.count("parked", input.source, -1);
-                self.refuse(Reason::ParkedExpired, &input);
-                self.tell_parked(&input, since_day, ParkedChange::Expired)
+            Effect::Expired(wait, reason, input, since_day) => {
+                self.progress.count(waits(wait), input.source, -1);
+                self.refuse(reason, &input);
+                self.tell_parked(wait, &input, since_day, ParkedChange::Expired)
             }
+            Effect::Noted(note, input) => {
+                self.progress.count(note.name(), input.source, 1);
+                Ok(())
+            }
+            Effect::Redirect(redirect) => self.redirect(&redirect),
             Effect::Publish(entry) => {
                 let key = entry.household.digits();
                 let record =
@@ -84,7 +91,20 @@ impl<'s> Sayer<'s> {
         }
     }
 
-    fn tell_parked(&mut self, input: &Input<'_>, since_day: Day, change: ParkedChange) -> Result<(), CodecError> {
+    /// Tells the ledger of another household of a merger.
+    fn redirect(&mut self, redirect: &Redirect<'_>) -> Result<(), CodecError> {
+        let key = redirect.to.digits();
+        let record = Outgoing { output: SUBJECTS_ENTRIES, placement: Placement::ByKey, key: Some(&key), value: None };
+        self.outbox.publish_with(record, &[], |out| codec::encode(redirect, out))
+    }
+
+    fn tell_parked(
+        &mut self,
+        wait: Wait,
+        input: &Input<'_>,
+        since_day: Day,
+        change: ParkedChange,
+    ) -> Result<(), CodecError> {
         let Some(subject) = self.subject.map(Subject::key) else { return Ok(()) };
         let parked = Parked {
             subject: subject.as_str(),
@@ -92,6 +112,7 @@ impl<'s> Sayer<'s> {
             event: input.event,
             ordinal: input.ordinal,
             change,
+            why: why(wait),
             since_day,
             origin: input.origin,
         };
@@ -117,6 +138,22 @@ impl<'s> Sayer<'s> {
         let key = subject.as_ref().map(|subject| subject.as_str().as_bytes());
         let record = Outgoing { output: DEAD_LETTERS, placement: Placement::ByKey, key, value: Some(input.bytes) };
         self.outbox.publish(record, &headers);
+    }
+}
+
+/// The total that counts records with such a wait.
+const fn waits(wait: Wait) -> &'static str {
+    match wait {
+        Wait::UnknownSubject => "parked",
+        Wait::Original | Wait::FutureDay(_) => "waiting",
+    }
+}
+
+const fn why(wait: Wait) -> ParkedWhy {
+    match wait {
+        Wait::UnknownSubject => ParkedWhy::UnknownSubject,
+        Wait::Original => ParkedWhy::Original,
+        Wait::FutureDay(_) => ParkedWhy::FutureDay,
     }
 }
 

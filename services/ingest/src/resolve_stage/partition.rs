@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ingest_core::ledger::{self, LedgerError, Part, Subject};
-use ingest_core::resolve::{Outcome, Resolver};
+use ingest_core::resolve::{Note, Outcome, Resolver};
 use runtime::stage::Figures;
 use runtime::table::Table;
 use schemas::Day;
@@ -144,7 +144,7 @@ impl ResolvePartition {
     }
 
     pub(super) fn figures(&self, figures: &mut Figures) {
-        for name in TOTALS {
+        for name in TOTALS.into_iter().chain(Note::ALL.map(Note::name)) {
             // Every name of the balance is there from the start, so that a missing one is not taken for 0.
             figures.add(name, "", 0);
             for total in self.progress.totals.iter().filter(|total| total.name == name) {

@@ -55,6 +55,39 @@ fn join(number: i64, person: u8) -> SubjectEntry<'static> {
     event(number, person, Kind::Membership, "join")
 }
 
+/// An event about the household of that person's number.
+fn of_household(number: i64, of: u8, kind: Kind, code: &'static str) -> SubjectEntry<'static> {
+    SubjectEntry { person: None, ..event(number, of, kind, code) }
+}
+
+/// The step of a random history that merges a household into another.
+const MERGER: u8 = 8;
+
+/// What a step of a random history publishes: joins and moves, payments, corrections and retractions, mergers of
+/// households and what comes to them.
+fn step_of(number: i64, person: u8, what: u8) -> SubjectEntry<'static> {
+    const CODES: [&str; 4] = ["4310231012000007", "4310231012010007", "4310231012020007", "4310231012030007"];
+    let operation = |op| SubjectEntry { op, corrects: Some(Hash64(number)), ..subsidy(200 + number, person) };
+    match what {
+        1 => join(100 + number, person),
+        2 => operation(Op::Correct),
+        3 => operation(Op::Retract),
+        4 => {
+            let household = HouseholdCode::parse(&format!("43102310120{person}0008")).ok();
+            SubjectEntry { household, ..join(300 + number, person) }
+        }
+        5 => event(400 + number, person, Kind::Membership, "leave"),
+        6 => of_household(500 + i64::from(person), person, Kind::Membership, "registered"),
+        7 => of_household(600 + number, person, Kind::Income, ""),
+        MERGER => {
+            let mut merged = of_household(700 + number, person, Kind::Membership, "merged");
+            merged.entries[0].value = CODES[number as usize % CODES.len()];
+            merged
+        }
+        _ => subsidy(number, person),
+    }
+}
+
 fn log() -> Memory {
     let memory = Memory::new();
     memory.create("subjects.entries", TopicSettings::new(SUBJECT_PARTITIONS));
@@ -132,6 +165,24 @@ fn said(memory: &Memory) -> BTreeMap<(&'static str, Vec<u8>), Vec<Vec<u8>>> {
     said
 }
 
+/// What stands in each household when all is said: the sum of the signs of each entry, without those that cancel.
+fn standing(memory: &Memory) -> BTreeMap<(String, i64), i64> {
+    let mut standing = BTreeMap::new();
+    for record in memory.records("households.entries") {
+        let value = record.value().unwrap_or_default();
+        if codec::is::<DayClosed>(value) {
+            continue;
+        }
+        let entry: HouseholdEntry<'_> = codec::decode(value).expect("an entry");
+        let signed = entry.rows.iter().map(|row| (row.entry, row.sign));
+        for (id, sign) in signed.chain(entry.facts.iter().map(|fact| (fact.entry, fact.sign))) {
+            *standing.entry((entry.household.to_string(), id.0)).or_insert(0) += i64::from(sign);
+        }
+    }
+    standing.retain(|_, count| *count != 0);
+    standing
+}
+
 #[test]
 fn a_person_who_becomes_known_reaches_his_household_in_one_record() {
     let memory = log();
@@ -159,23 +210,23 @@ fn a_person_who_becomes_known_reaches_his_household_in_one_record() {
 #[test]
 fn what_is_refused_is_a_dead_letter_with_reason_and_origin() {
     let memory = log();
-    let retraction = SubjectEntry { op: Op::Retract, corrects: Some(Hash64(1)), ..subsidy(9, 5) };
-    publish(&memory, &retraction);
+    let empty = SubjectEntry { entries: vec![], ..subsidy(9, 5) };
+    publish(&memory, &empty);
     run(&memory);
     let letters = memory.records("ingest.dead-letters");
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].key(), Some(&b"05050505050505050505050505050505"[..]));
     let read: SubjectEntry<'_> = codec::decode(letters[0].value().expect("a value")).expect("the record");
-    assert_eq!(read, retraction);
+    assert_eq!(read, empty);
     let header = |wanted: &str| {
         let found = letters[0].headers().iter().find(|(name, _)| name == wanted);
         found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
     };
-    assert_eq!(header("backstop.reason"), "retraction_unsupported");
+    assert_eq!(header("backstop.reason"), "missing_field");
     assert_eq!(header("__connect.errors.topic"), "feeds.finance");
     assert_eq!((header("__connect.errors.partition"), header("__connect.errors.offset")), ("1".into(), "9".into()));
     assert_eq!(header("__connect.errors.stage"), "resolve");
-    assert_eq!(totals(&memory)["refused finance/retraction_unsupported"], 1);
+    assert_eq!(totals(&memory)["refused finance/missing_field"], 1);
 }
 
 #[test]
@@ -272,18 +323,18 @@ proptest! {
     /// the balance holds.
     #[test]
     fn aborts_and_kills_change_nothing(
-        inputs in proptest::collection::vec((0i64..20, 1u8..4, 0u8..10), 1..50), step in 1usize..4,
+        inputs in proptest::collection::vec((0i64..20, 1u8..4, 0u8..14), 1..50), step in 1usize..4,
         records in 1usize..9, aborts in proptest::collection::vec(0u64..6, 0..4), killed_after in 0usize..50,
     ) {
         let (calm, rough) = (log(), log());
         let mut day = END_OF_SEPTEMBER;
         let mut published = 0;
+        let has_mergers = inputs.iter().any(|(_, _, what)| *what == MERGER);
         for (number, person, what) in inputs {
             for memory in [&calm, &rough] {
                 match what {
                     0 => close(memory, day, "feeds.water/0", 1),
-                    1 => publish(memory, &join(100 + number, person)),
-                    _ => publish(memory, &subsidy(number, person)),
+                    _ => publish(memory, &step_of(number, person, what)),
                 }
             }
             published += i64::from(what != 0);
@@ -296,7 +347,11 @@ proptest! {
         pipeline.kill("resolve");
         pipeline.add(stage(step), options(records, &[]));
         pipeline.run().expect("runs");
-        prop_assert_eq!(said(&calm), said(&rough));
+        // When the ledgers of two partitions talk, what comes between their words is said one way or another.
+        if !has_mergers {
+            prop_assert_eq!(said(&calm), said(&rough));
+        }
+        prop_assert_eq!(standing(&calm), standing(&rough));
         prop_assert_eq!(calm.latest("subjects.ledger").len(), rough.latest("subjects.ledger").len());
         let found = totals(&rough);
         prop_assert_eq!(&totals(&calm), &found);

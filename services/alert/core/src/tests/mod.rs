@@ -61,7 +61,12 @@ impl Story {
     }
 
     fn under(policies: PolicySet, members: u8, classes: &[Class], unreported: &str) -> Self {
-        let member = |token| Member { person: PersonToken([token; 16]), since_day: day(REGISTERED), wage_month: None };
+        let member = |token| Member {
+            person: PersonToken([token; 16]),
+            since_day: day(REGISTERED),
+            is_first: true,
+            wages: Vec::new(),
+        };
         let state = HouseholdState {
             number: 1,
             household: HouseholdCode::parse("1311021012050007").expect("a code"),
@@ -69,6 +74,7 @@ impl Story {
             classes: classes.to_vec(),
             members: (0..members).map(member).collect(),
             statuses: Vec::new(),
+            provisional_members: 0,
             survey: Some(Survey {
                 day: day(SURVEYED),
                 reported_at_ms: 0,

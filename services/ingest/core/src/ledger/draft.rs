@@ -1,11 +1,14 @@
 //! A ledger being changed. It keeps its memory from subject to subject, and does not know why it is changed.
 
-use schemas::records::SubjectEntry;
-use schemas::{Kind, Month, Reason};
+use std::collections::BTreeSet;
+
+use schemas::records::{Entry, SubjectEntry};
+use schemas::{Hash64, Kind, Month, Op, Reason};
 
 use super::about::About;
-use super::item::{self, Items};
-use super::{CHUNK_HEAD_BYTES, Chunks, Ledger, Part, chunk_number, split_about};
+use super::bytes::put_narrow;
+use super::item::{self, Item, Items};
+use super::{CHUNK_HEAD_BYTES, Chunks, Ledger, Part, chunk_number, holds_on, says_membership, split_about};
 
 /// A ledger being changed.
 #[derive(Debug)]
@@ -40,9 +43,15 @@ impl Draft {
         Ledger::of(self.bytes())
     }
 
-    /// Adds the item of an event and says how many older items it made needless (0 but for old statuses); refused
-    /// with its reason where it does not fit.
-    pub fn insert(&mut self, entry: &SubjectEntry<'_>, oldest: Option<Month>) -> Result<usize, Reason> {
+    /// Adds the item of a record and says how many older items it made needless (0 but for old statuses); refused
+    /// with its reason where it does not fit. `is_related` says that another version of the event is there, or the
+    /// event that it corrects or retracts.
+    pub fn insert(
+        &mut self,
+        entry: &SubjectEntry<'_>,
+        oldest: Option<Month>,
+        is_related: bool,
+    ) -> Result<usize, Reason> {
         let part = part_of(entry, oldest)?;
         let mut item = std::mem::take(&mut self.scratch);
         item.clear();
@@ -51,7 +60,34 @@ impl Draft {
             self.insert_item(part, &item);
         }
         self.scratch = item;
-        written.map(|()| if part == Part::Standing { self.prune_standing() } else { 0 })
+        written?;
+        if is_related {
+            self.bring_together(entry.event);
+        }
+        Ok(if part == Part::Standing { self.prune_standing() } else { 0 })
+    }
+
+    /// Notes that a record was reported again, later.
+    pub fn set_reported(&mut self, event: Hash64, ordinal: i32, content: Hash64, reported_at_ms: i64) {
+        let Ok(ordinal) = u16::try_from(ordinal) else { return };
+        let wanted = Some((event.0, ordinal, content.0));
+        let mut at = self.chunks_start();
+        while let Some((_, items)) = Chunks(&self.blob[at..]).next() {
+            let (mut place, end) = (at + CHUNK_HEAD_BYTES, at + CHUNK_HEAD_BYTES + items.len());
+            let mut items = Items(items);
+            while let Some(bytes) = items.next_bytes() {
+                if item::order(bytes) == wanted {
+                    let mut narrow = Vec::with_capacity(6);
+                    if put_narrow::<6>(reported_at_ms, &mut narrow).is_some() {
+                        let from = place + item::BEFORE_REPORTED;
+                        self.blob[from..from + narrow.len()].copy_from_slice(&narrow);
+                    }
+                    return;
+                }
+                place += bytes.len();
+            }
+            at = end;
+        }
     }
 
     /// Sets what is known of the subject.
@@ -64,14 +100,16 @@ impl Draft {
     }
 
     /// Drops the months before `oldest` and says how many items went. Of these, what holds still moves to the
-    /// standing part, which then keeps the newest status of each code.
+    /// standing part with all that corrects or retracts it; of what nothing else refers to, the standing part then keeps
+    /// the newest status of each code.
     pub fn trim(&mut self, oldest: Month) -> usize {
         let mut dropped = 0;
         while let Some((part, items)) = self.first_month().filter(|(part, _)| *part < Part::Month(oldest)) {
             let items = items.to_vec();
             self.replace(part, &[]);
+            let holding = holding_events(&items);
             for (bytes, item) in Items(&items) {
-                if item.entries().any(|entry| matches!(entry.kind, Kind::Status | Kind::Membership)) {
+                if holding.contains(&item.event) {
                     self.insert_item(Part::Standing, bytes);
                 } else {
                     dropped += 1;
@@ -86,31 +124,43 @@ impl Draft {
         Chunks(&self.blob[self.chunks_start()..]).find(|(part, _)| *part != Part::Standing)
     }
 
-    /// Keeps of the standing items those that hold: one with a membership, or with a status than which none of its
-    /// code there is newer. Says how many went.
+    /// Moves the versions of an event, and what corrects or retracts it, into the last month of any of them.
+    fn bring_together(&mut self, event: Hash64) {
+        let events = related(self.ledger().items().map(|(_, item)| item), BTreeSet::from([event]));
+        let is_one = |item: &Item<'_>| events.contains(&item.event);
+        let parts: BTreeSet<Part> =
+            self.ledger().items().filter(|(_, item)| is_one(item)).map(|(part, _)| part).collect();
+        let Some(last) = parts.last().copied() else { return };
+        for part in parts.into_iter().filter(|part| *part != last) {
+            let Some((_, items)) = Chunks(&self.blob[self.chunks_start()..]).find(|(found, _)| *found == part) else {
+                continue;
+            };
+            let items = items.to_vec();
+            let (mut kept, mut moved) = (Vec::new(), Vec::new());
+            for (bytes, item) in Items(&items) {
+                if is_one(&item) {
+                    moved.push(bytes);
+                } else {
+                    kept.extend_from_slice(bytes);
+                }
+            }
+            self.replace(part, &kept);
+            for bytes in moved {
+                self.insert_item(last, bytes);
+            }
+        }
+    }
+
+    /// Keeps of the standing items those that hold, and those that another refers to: one with a membership, or with a
+    /// status than which none of its code there is newer. Says how many went.
     fn prune_standing(&mut self) -> usize {
         let Some((Part::Standing, items)) = Chunks(&self.blob[self.chunks_start()..]).next() else { return 0 };
         let items = items.to_vec();
-        let newest_first = |item: &item::Item<'_>, entry: &schemas::records::Entry<'_>| {
-            (entry.day, item.reported_at_ms, item.event.0, item.ordinal)
-        };
-        let holds = |item: &item::Item<'_>| {
-            item.entries().any(|entry| match entry.kind {
-                Kind::Membership => true,
-                Kind::Status => !Items(&items).any(|(_, other)| {
-                    other.entries().any(|rival| {
-                        rival.kind == Kind::Status
-                            && rival.code == entry.code
-                            && newest_first(&other, &rival) > newest_first(item, &entry)
-                    })
-                }),
-                _ => false,
-            })
-        };
+        let all: Vec<Item<'_>> = Items(&items).map(|(_, item)| item).collect();
         let mut kept = Vec::with_capacity(items.len());
         let mut dropped = 0;
         for (bytes, item) in Items(&items) {
-            if holds(&item) {
+            if is_referred_to(&item, &all) || holds_still(&item, &all) {
                 kept.extend_from_slice(bytes);
             } else {
                 dropped += 1;
@@ -194,6 +244,52 @@ impl Draft {
         }
         self.blob[at..at + bytes.len()].copy_from_slice(bytes);
     }
+}
+
+/// The events that belong together with these: what they correct or retract, and what corrects or retracts them.
+fn related<'a>(items: impl Iterator<Item = Item<'a>>, mut events: BTreeSet<Hash64>) -> BTreeSet<Hash64> {
+    let links: Vec<(Hash64, Hash64)> = items.filter_map(|item| Some((item.event, item.corrects?))).collect();
+    loop {
+        let before = events.len();
+        for (operation, original) in &links {
+            if events.contains(operation) || events.contains(original) {
+                events.extend([*operation, *original]);
+            }
+        }
+        if events.len() == before {
+            return events;
+        }
+    }
+}
+
+/// The events of a month that hold still when it has left the horizon, with all that belongs to them.
+fn holding_events(items: &[u8]) -> BTreeSet<Hash64> {
+    let holds = |item: &Item<'_>| item.entries().any(|one| holds_on(&one));
+    let held = Items(items).map(|(_, item)| item).filter(holds).map(|item| item.event).collect();
+    related(Items(items).map(|(_, item)| item), held)
+}
+
+/// Whether an item is a version of an event of which there are others, or one that is corrected or retracted, or does
+/// that to another.
+fn is_referred_to(item: &Item<'_>, all: &[Item<'_>]) -> bool {
+    let versions = all.iter().filter(|other| other.event == item.event).count();
+    item.op != Op::Upsert || versions > 1 || all.iter().any(|other| other.corrects == Some(item.event))
+}
+
+fn holds_still(item: &Item<'_>, all: &[Item<'_>]) -> bool {
+    let newest_first =
+        |item: &Item<'_>, entry: &Entry<'_>| (entry.day, item.reported_at_ms, item.event.0, item.ordinal);
+    item.entries().any(|entry| match entry.kind {
+        _ if says_membership(&entry) => true,
+        Kind::Status => !all.iter().any(|other| {
+            other.entries().any(|rival| {
+                rival.kind == Kind::Status
+                    && rival.code == entry.code
+                    && newest_first(other, &rival) > newest_first(item, &entry)
+            })
+        }),
+        _ => false,
+    })
 }
 
 /// To which part an event belongs; see the module's words on months.

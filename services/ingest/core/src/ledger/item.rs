@@ -1,7 +1,8 @@
 //! One event of one subject, packed: what tells a duplicate, what a correction reverses and what a move must say
 //! again. It does not know of which month it is.
 //!
-//! An item is a head and one row per entry; an item with one entry and no document has 44 bytes.
+//! An item is a head and one row per entry; an item with one entry and no document has 44 bytes. A retraction has no
+//! rows: what it takes back is said by the event that it names.
 //!
 //! | Bytes | Field of the head |
 //! |---|---|
@@ -11,9 +12,11 @@
 //! | 6 | reported at, milliseconds since 1970 |
 //! | 1 | source: its place in a dictionary, or 255 |
 //! | 2 | ordinal |
-//! | 1 | flags: 1 live (not superseded), 2 has a document |
-//! | 1 | number of entries, less 1 |
+//! | 1 | flags: 1 has a document, 2 a correction, 4 a retraction, 8 has a household |
+//! | 1 | number of rows, less 1 (0 for a retraction, which has none) |
 //! | 8 | document hash, where there is one |
+//! | 8 | the event that is corrected or retracted, where there is one |
+//! | 8 | the household, where a person's membership is said |
 //! | 1 + n | source as text, where it is not in the dictionary |
 //!
 //! | Bytes | Field of a row |
@@ -27,7 +30,7 @@
 //! | 1, 1 | lengths of code and value, which follow as text |
 
 use schemas::records::{Entry, SubjectEntry};
-use schemas::{Category, Cause, Day, Fen, Hash64, Kind, Month, Reason};
+use schemas::{Category, Cause, Day, Fen, Hash64, HouseholdCode, Kind, Month, Op, Reason};
 
 use super::bytes::{Reader, put_narrow};
 
@@ -49,8 +52,6 @@ const SOURCES: [&str; 14] = [
     "natural-resources",
     "rural-revitalisation",
 ];
-/// An item has at least so many bytes.
-pub(super) const BYTES_MIN: usize = 44;
 /// Says that the source follows as text.
 const SOURCE_AS_TEXT: u8 = 255;
 /// Kinds by their number in an item; it grows at its end.
@@ -66,8 +67,14 @@ const KINDS: [Kind; 10] = [
     Kind::Survey,
     Kind::Membership,
 ];
-const LIVE: u8 = 1;
-const HAS_DOCUMENT: u8 = 2;
+const HAS_DOCUMENT: u8 = 1;
+const CORRECTS: u8 = 2;
+const RETRACTS: u8 = 4;
+const HAS_HOUSEHOLD: u8 = 8;
+/// Where in an item the instant of its report begins.
+pub(super) const BEFORE_REPORTED: usize = 2 + 8 + 8;
+/// Bytes before the flags.
+const BEFORE_FLAGS: usize = BEFORE_REPORTED + 6 + 1 + 2;
 /// The day from which days are counted, so that they fit 3 bytes: 0000-03-01, as days since 1970-01-01.
 const FIRST_DAY: i64 = -719_468;
 
@@ -84,10 +91,14 @@ pub struct Item<'a> {
     pub source: &'a str,
     /// Place among the subject records of the same event.
     pub ordinal: i32,
-    /// Whether it counts; one that does not was superseded.
-    pub is_live: bool,
+    /// What it does to another event.
+    pub op: Op,
+    /// The event that it corrects or retracts.
+    pub corrects: Option<Hash64>,
     /// Keyed hash of its document number.
     pub document: Option<Hash64>,
+    /// The household, where it says a person's membership.
+    pub household: Option<HouseholdCode>,
     rows: Reader<'a>,
     row_count: usize,
 }
@@ -107,22 +118,37 @@ impl<'a> Item<'a> {
         let source = head.u8()?;
         let ordinal = i32::from(head.u16()?);
         let flags = head.u8()?;
-        let row_count = usize::from(head.u8()?) + 1;
-        let document = if flags & HAS_DOCUMENT == 0 { None } else { Some(Hash64(head.i64()?)) };
+        let rows = usize::from(head.u8()?) + 1;
+        let mut hash = |flag| if flags & flag == 0 { Some(None) } else { head.i64().map(|hash| Some(Hash64(hash))) };
+        let document = hash(HAS_DOCUMENT)?;
+        let corrects = hash(CORRECTS | RETRACTS)?;
+        let household = match hash(HAS_HOUSEHOLD)? {
+            Some(Hash64(number)) => Some(HouseholdCode::from_number(number as u64).ok()?),
+            None => None,
+        };
         let source = if source == SOURCE_AS_TEXT {
             let length = head.u8()?;
             head.text(length)?
         } else {
             SOURCES.get(usize::from(source)).copied()?
         };
+        let op = match flags & (CORRECTS | RETRACTS) {
+            0 => Op::Upsert,
+            CORRECTS => Op::Correct,
+            RETRACTS => Op::Retract,
+            _ => return None,
+        };
+        let row_count = if op == Op::Retract { 0 } else { rows };
         Some(Self {
             event,
             content,
             reported_at_ms,
             source,
             ordinal,
-            is_live: flags & LIVE != 0,
+            op,
+            corrects,
             document,
+            household,
             rows: head,
             row_count,
         })
@@ -175,17 +201,35 @@ fn write_parts(entry: &SubjectEntry<'_>, out: &mut Vec<u8>) -> Result<(), Reason
     let source = SOURCES.iter().position(|source| *source == entry.source);
     out.push(source.map_or(SOURCE_AS_TEXT, |place| place as u8));
     put_narrow::<2>(entry.ordinal.into(), out).ok_or(Reason::LedgerLimit)?;
-    out.push(LIVE | if entry.document.is_some() { HAS_DOCUMENT } else { 0 });
-    let rows = entry.entries.len().checked_sub(1).ok_or(Reason::MissingField)?;
-    out.push(u8::try_from(rows).map_err(|_| Reason::LedgerLimit)?);
-    if let Some(document) = entry.document {
-        out.extend_from_slice(&document.0.to_le_bytes());
+    let says_membership = entry.entries.iter().any(|one| one.kind == Kind::Membership);
+    let household = entry.household.filter(|_| entry.person.is_some() && says_membership);
+    out.push(flags_of(entry, household.is_some()));
+    let rows: &[Entry<'_>] = if entry.op == Op::Retract { &[] } else { &entry.entries };
+    let last = match rows.len().checked_sub(1) {
+        None if entry.op == Op::Retract => 0,
+        None => return Err(Reason::MissingField),
+        Some(last) => u8::try_from(last).map_err(|_| Reason::LedgerLimit)?,
+    };
+    out.push(last);
+    let corrects = entry.corrects.filter(|_| entry.op != Op::Upsert);
+    for hash in [entry.document, corrects, household.map(|code| Hash64(code.number() as i64))].into_iter().flatten() {
+        out.extend_from_slice(&hash.0.to_le_bytes());
     }
     if source.is_none() {
         out.push(text_length(entry.source)?);
         out.extend_from_slice(entry.source.as_bytes());
     }
-    entry.entries.iter().try_for_each(|row| write_row(row, out))
+    rows.iter().try_for_each(|row| write_row(row, out))
+}
+
+fn flags_of(entry: &SubjectEntry<'_>, has_household: bool) -> u8 {
+    let operation = match entry.op {
+        Op::Upsert => 0,
+        Op::Correct => CORRECTS,
+        Op::Retract => RETRACTS,
+    };
+    let document = if entry.document.is_some() { HAS_DOCUMENT } else { 0 };
+    operation | document | if has_household { HAS_HOUSEHOLD } else { 0 }
 }
 
 fn write_row(row: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
@@ -230,13 +274,26 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
-/// Event and ordinal of an item's bytes: what it is ordered by within its chunk.
-pub(super) fn order(bytes: &[u8]) -> Option<(i64, u16)> {
+/// Event, ordinal and content of an item's bytes: what it is ordered by within its chunk, and told apart by.
+pub(super) fn order(bytes: &[u8]) -> Option<(i64, u16, i64)> {
     let mut head = Reader(bytes);
     head.take(2)?;
-    let event = head.i64()?;
-    head.take(8 + 6 + 1)?;
-    Some((event, head.u16()?))
+    let (event, content) = (head.i64()?, head.i64()?);
+    head.take(6 + 1)?;
+    Some((event, head.u16()?, content))
+}
+
+/// The event of an item's bytes.
+pub(super) fn event(bytes: &[u8]) -> Option<Hash64> {
+    Reader(bytes.get(2..)?).i64().map(Hash64)
+}
+
+/// The document of an item's bytes.
+pub(super) fn document(bytes: &[u8]) -> Option<Hash64> {
+    let mut head = Reader(bytes.get(BEFORE_FLAGS..)?);
+    let flags = head.u8()?;
+    head.u8()?;
+    if flags & HAS_DOCUMENT == 0 { None } else { head.i64().map(Hash64) }
 }
 
 /// Whether the bytes are items, each with all its rows and nothing else.
@@ -297,17 +354,28 @@ mod tests {
         let status = Entry { kind: Kind::Status, code: "house_safety", value: "丁", day: Day(-30_000), ..wage() };
         let documented =
             SubjectEntry { document: Some(Hash64(5)), ..subject_entry("market-regulation", vec![wage(), status]) };
+        let join = Entry { kind: Kind::Membership, code: "join", ..wage() };
+        let joined = SubjectEntry {
+            household: HouseholdCode::parse("4310231012050007").ok(),
+            ..subject_entry("public-security", vec![join])
+        };
+        let corrected =
+            SubjectEntry { op: Op::Correct, corrects: Some(Hash64(8)), ..subject_entry("finance", vec![wage()]) };
+        let retracted = SubjectEntry { op: Op::Retract, corrects: Some(Hash64(9)), ..documented.clone() };
         let mut chunk = Vec::new();
-        for written in [subject_entry("finance", vec![wage()]), documented] {
+        for written in [subject_entry("finance", vec![wage()]), documented, joined, corrected, retracted] {
             chunk.clear();
             write(&written, &mut chunk).expect("fits");
             assert!(are_items(&chunk));
             let (bytes, item) = Items(&chunk).next().expect("an item");
-            assert_eq!(order(bytes), Some((-77, 3)));
+            assert_eq!(order(bytes), Some((-77, 3, 12)));
+            assert_eq!((event(bytes), document(bytes)), (Some(written.event), written.document));
             assert_eq!((item.event, item.content, item.ordinal), (written.event, written.content, 3));
-            assert_eq!((item.source, item.document, item.is_live), (written.source, written.document, true));
+            assert_eq!((item.source, item.document), (written.source, written.document));
+            assert_eq!((item.op, item.corrects, item.household), (written.op, written.corrects, written.household));
             assert_eq!(item.reported_at_ms, written.reported_at_ms);
-            assert_eq!(item.entries().collect::<Vec<_>>(), written.entries);
+            let rows = if written.op == Op::Retract { vec![] } else { written.entries };
+            assert_eq!(item.entries().collect::<Vec<_>>(), rows);
         }
     }
 
@@ -315,7 +383,7 @@ mod tests {
     fn a_payment_takes_44_bytes() {
         let mut chunk = Vec::new();
         write(&subject_entry("finance", vec![wage()]), &mut chunk).expect("fits");
-        assert_eq!(chunk.len(), BYTES_MIN);
+        assert_eq!(chunk.len(), 44);
     }
 
     #[test]

@@ -6,22 +6,29 @@
 //! changelog `subjects.ledger`, so that a new event rewrites the few hundred bytes of its month and not the subject.
 //! The order within the bytes does not depend on the order in which events came.
 //!
-//! An item belongs to the last month for which one of its amounts counts, or in which it occurred if that is later:
-//! it is dropped when nothing of it is within the horizon any more. A status holds until the next one of its code,
-//! and a membership until the next change: when their month leaves the horizon they move to the standing part.
+//! An item belongs to the last month for which one of its amounts counts, or in which it occurred if that is later.
+//! The versions of an event, its corrections and its retractions lie together, in the last month of any of them, so
+//! that none can come back to life because another has left. All are dropped when nothing of them is within the
+//! horizon any more. A status holds until the next one of its code, and a membership until the next change: when their
+//! month leaves the horizon they move to the standing part.
 
 mod about;
 mod bytes;
 mod draft;
 mod item;
+mod membership;
 mod subject;
+mod waiting;
 
-use schemas::{Day, Hash64, Month};
+use schemas::records::Entry;
+use schemas::{Day, Hash64, Kind, Month};
 
-pub use about::{About, Membership, ParkedRecord, Since};
+pub use about::{About, Merger};
 pub use draft::Draft;
 pub use item::Item;
+pub use membership::{End, Membership};
 pub use subject::{Part, Subject, SubjectKey};
+pub use waiting::{ParkedRecord, Since, Wait};
 
 /// How many months before the current one are within the horizon (design section 5).
 pub const HORIZON_MONTHS: i32 = 25;
@@ -29,6 +36,20 @@ pub const HORIZON_MONTHS: i32 = 25;
 /// The oldest month within the horizon on a day.
 pub fn oldest_month(today: Day) -> Month {
     today.month().plus(-HORIZON_MONTHS)
+}
+
+/// The incident by which a person's membership ends for good.
+pub const DEATH: &str = "death";
+
+/// Whether an entry says where a person belongs, or that a household is known: it matters for as long as the subject
+/// does, however old it is.
+pub fn says_membership(entry: &Entry<'_>) -> bool {
+    entry.kind == Kind::Membership || (entry.kind == Kind::Incident && entry.code == DEATH)
+}
+
+/// Whether an entry holds until another one says otherwise, however old it is.
+pub fn holds_on(entry: &Entry<'_>) -> bool {
+    entry.kind == Kind::Status || says_membership(entry)
 }
 
 /// A part of a ledger that does not read as one.
@@ -71,9 +92,9 @@ impl<'a> Ledger<'a> {
         Chunks(self.chunks).flat_map(|(part, items)| item::Items(items).map(move |(_, item)| (part, item)))
     }
 
-    /// The item of an event.
-    pub fn find(&self, event: Hash64, ordinal: i32) -> Option<Item<'a>> {
-        let wanted = (event.0, u16::try_from(ordinal).ok()?);
+    /// The item of one record: of this event, in this version, with this ordinal.
+    pub fn find(&self, event: Hash64, ordinal: i32, content: Hash64) -> Option<Item<'a>> {
+        let wanted = (event.0, u16::try_from(ordinal).ok()?, content.0);
         Chunks(self.chunks).find_map(|(_, items)| {
             let mut rest = item::Items(items);
             loop {
@@ -86,18 +107,32 @@ impl<'a> Ledger<'a> {
         })
     }
 
-    /// How many items there are.
-    pub fn item_count(&self) -> usize {
-        let count = |(_, items)| {
-            let mut items = item::Items(items);
-            std::iter::from_fn(|| items.next_bytes()).count()
-        };
-        Chunks(self.chunks).map(count).sum()
+    /// Whether the ledger has an event, in any version.
+    pub fn has(&self, event: Hash64) -> bool {
+        self.bytes().any(|bytes| item::event(bytes) == Some(event))
     }
 
-    /// Whether there are at least so many items. The items are only counted where their bytes allow so many.
-    pub fn has_items(&self, count: usize) -> bool {
-        self.chunks.len() / item::BYTES_MIN >= count && self.item_count() >= count
+    /// Looks through the heads of all items for what concerns a new record.
+    pub fn scan(&self, event: Hash64, document: Option<Hash64>) -> Scan {
+        let mut scan = Scan::default();
+        for bytes in self.bytes() {
+            scan.items += 1;
+            scan.has_event |= item::event(bytes) == Some(event);
+            scan.has_document |= document.is_some() && item::document(bytes) == document;
+        }
+        scan
+    }
+
+    fn bytes(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        Chunks(self.chunks).flat_map(|(_, items)| {
+            let mut items = item::Items(items);
+            std::iter::from_fn(move || items.next_bytes())
+        })
+    }
+
+    /// How many items there are.
+    pub fn item_count(&self) -> usize {
+        self.bytes().count()
     }
 
     /// Whether a month of it lies before `oldest`.
@@ -106,10 +141,21 @@ impl<'a> Ledger<'a> {
         first.is_some_and(|(part, _)| part < Part::Month(oldest))
     }
 
-    /// Since when its oldest parked record waits; none without one.
-    pub fn waiting_since(&self) -> Option<Since> {
-        about::waiting_since(self.about)
+    /// The records that wait.
+    pub fn parked(&self) -> impl Iterator<Item = ParkedRecord<'a>> + use<'a> {
+        about::parked(self.about)
     }
+}
+
+/// What a ledger has that concerns a new record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// How many items there are.
+    pub items: usize,
+    /// Whether one is of the record's event.
+    pub has_event: bool,
+    /// Whether one has the record's document.
+    pub has_document: bool,
 }
 
 /// What must be written to the changelog when one ledger takes the place of another: the changed parts, in order,

@@ -44,7 +44,7 @@ fn ledger_of(events: &[SubjectEntry<'_>]) -> Vec<u8> {
     let mut draft = Draft::default();
     draft.load(None);
     for event in events {
-        draft.insert(event, None).expect("fits");
+        draft.insert(event, None, false).expect("fits");
     }
     draft.bytes().expect("not empty").to_vec()
 }
@@ -62,10 +62,13 @@ fn items_lie_by_month_and_event_in_whatever_order_they_came() {
     assert_eq!(shown(&ledger), [(Part::Month(month(202_402)), 7), (march, 4), (march, 9)]);
     assert_eq!(ledger, ledger_of(&[late, pay, more]));
     let view = Ledger::of(Some(&ledger));
-    assert_eq!(view.find(Hash64(9), 0).map(|item| item.content), Some(Hash64(63)));
-    assert!(view.find(Hash64(9), 1).is_none() && view.find(Hash64(5), 0).is_none());
-    assert_eq!(view.item_count(), 3);
-    assert!(view.has_items(3) && !view.has_items(4));
+    assert_eq!(view.find(Hash64(9), 0, Hash64(63)).map(|item| item.event), Some(Hash64(9)));
+    for (event, ordinal, content) in [(9, 1, 63), (9, 0, 64), (5, 0, 35)] {
+        assert!(view.find(Hash64(event), ordinal, Hash64(content)).is_none());
+    }
+    assert!(view.has(Hash64(4)) && !view.has(Hash64(5)));
+    let scan = view.scan(Hash64(4), None);
+    assert_eq!(scan, Scan { items: 3, has_event: true, has_document: false });
 }
 
 #[test]
@@ -93,8 +96,63 @@ fn months_leave_the_horizon_but_what_holds_stays() {
     let kept = shown(draft.bytes().expect("not empty"));
     let standing = Part::Standing;
     assert_eq!(kept, [(standing, 3), (standing, 4), (standing, 5), (Part::Month(month(202_503)), 6)]);
-    assert_eq!(draft.insert(&event(8, 201_001, Kind::Status, "labour"), Some(month(202_303))), Ok(0));
-    assert_eq!(draft.insert(&event(9, 201_001, Kind::Status, "insured"), Some(month(202_303))), Ok(1), "needless");
+    let mut insert =
+        |number, code| draft.insert(&event(number, 201_001, Kind::Status, code), Some(month(202_303)), false);
+    assert_eq!(insert(8, "labour"), Ok(0));
+    assert_eq!(insert(9, "insured"), Ok(1), "needless");
+}
+
+#[test]
+fn what_corrects_an_event_lies_and_leaves_with_it() {
+    let correction = |number, corrects, yyyymm, op| SubjectEntry {
+        op,
+        corrects: Some(Hash64(corrects)),
+        ..event(number, yyyymm, Kind::Income, "")
+    };
+    let all = [
+        event(1, 202_401, Kind::Income, ""),
+        correction(2, 1, 202_403, Op::Correct),
+        correction(3, 2, 202_402, Op::Retract),
+        event(4, 202_401, Kind::Income, ""),
+    ];
+    let march = Part::Month(month(202_403));
+    let expected = [(Part::Month(month(202_401)), 4), (march, 1), (march, 2), (march, 3)];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 1, 3]] {
+        let mut draft = Draft::default();
+        for at in order {
+            draft.insert(&all[at], None, at < 3).expect("fits");
+        }
+        assert_eq!(shown(draft.bytes().expect("not empty")), expected, "{order:?}");
+        assert_eq!(draft.trim(month(202_403)), 1, "the other payment of January");
+        assert_eq!(draft.trim(month(202_404)), 3, "all three together");
+    }
+}
+
+#[test]
+fn a_membership_that_was_corrected_holds_with_what_corrects_it() {
+    let join = event(1, 202_301, Kind::Membership, "join");
+    let corrected =
+        SubjectEntry { op: Op::Correct, corrects: Some(Hash64(1)), ..event(2, 202_302, Kind::Membership, "join") };
+    let taken_back = SubjectEntry { op: Op::Retract, corrects: Some(Hash64(2)), ..event(3, 202_302, Kind::Income, "") };
+    let death = event(4, 202_302, Kind::Incident, "death");
+    let mut draft = Draft::default();
+    for one in [&join, &corrected, &taken_back, &death] {
+        draft.insert(one, None, true).expect("fits");
+    }
+    assert_eq!(draft.trim(month(202_501)), 0);
+    assert_eq!(shown(draft.bytes().expect("not empty")), [1, 2, 3, 4].map(|event| (Part::Standing, event)));
+}
+
+#[test]
+fn a_later_report_is_noted_in_its_place() {
+    let (one, other) = (event(1, 202_401, Kind::Income, ""), event(2, 202_402, Kind::Income, ""));
+    let mut draft = Draft::default();
+    for event in [&one, &other] {
+        draft.insert(event, None, false).expect("fits");
+    }
+    draft.set_reported(Hash64(2), 0, Hash64(14), 1_728_000_000_123);
+    let reported: Vec<_> = draft.ledger().items().map(|(_, item)| (item.event.0, item.reported_at_ms)).collect();
+    assert_eq!(reported, [(1, one.reported_at_ms), (2, 1_728_000_000_123)]);
 }
 
 #[test]
@@ -116,13 +174,13 @@ fn events() -> impl Strategy<Value = Vec<SubjectEntry<'static>>> {
 fn drafted(events: &[SubjectEntry<'_>], trimmed_to: Option<i32>, parked: bool) -> Option<Vec<u8>> {
     let mut draft = Draft::default();
     for event in events {
-        draft.insert(event, None).expect("fits");
+        draft.insert(event, None, false).expect("fits");
     }
     if let Some(oldest) = trimmed_to {
         draft.trim(month(oldest));
     }
     if parked {
-        let parked = ParkedRecord { since: Since::Day(Day(3)), bytes: b"waits" };
+        let parked = ParkedRecord { wait: Wait::Original, since: Since::Day(Day(3)), bytes: b"waits" };
         draft.set_about(&About { parked: vec![parked], ..About::default() });
     }
     draft.bytes().map(<[u8]>::to_vec)
@@ -147,7 +205,7 @@ proptest! {
     fn trimming_drops_as_many_items_as_it_says(first in events(), oldest in 202_401i32..=202_412) {
         let mut draft = Draft::default();
         for event in &first {
-            draft.insert(event, None).expect("fits");
+            draft.insert(event, None, false).expect("fits");
         }
         let dropped = draft.trim(month(oldest));
         prop_assert_eq!(draft.ledger().item_count() + dropped, first.len());
@@ -157,6 +215,7 @@ proptest! {
     #[test]
     fn bytes_of_anything_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let ledger = Ledger::of(Some(&bytes));
-        let _ = (ledger.about(), ledger.items().count(), ledger.find(Hash64(0), 0).is_some(), ledger.waiting_since());
+        let found = ledger.find(Hash64(0), 0, Hash64(0)).is_some() || ledger.has(Hash64(0));
+        let _ = (ledger.about(), ledger.items().count(), found, ledger.parked().count());
     }
 }

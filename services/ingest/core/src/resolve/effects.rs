@@ -1,20 +1,22 @@
 //! What resolve is told and what it says: limits, calendar, effects. It knows nothing of topics.
 
-use schemas::records::{HouseholdEntry, Origin, SubjectEntry};
+use schemas::records::{HouseholdEntry, Origin, Redirect, SubjectEntry};
 use schemas::{Day, Hash64, Month, Reason};
 
-use crate::ledger::oldest_month;
+use crate::ledger::{Wait, oldest_month};
 
 /// What resolve keeps of one subject at most. What meets a limit is refused with its own reason, and so counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Records that wait for one subject.
+    /// Records that wait for one subject, whatever for.
     pub parked_per_subject_max: usize,
     /// Bytes of the records that wait for one subject. It also bounds the one record that their release causes in a
     /// household, which is at most a few times as large.
     pub parked_bytes_per_subject_max: usize,
-    /// Days for which a record waits.
+    /// Days for which a record waits for its person or household to be known.
     pub parked_days_max: i32,
+    /// Days for which a correction or retraction waits for its original.
+    pub wait_days_max: i32,
     /// Items in the ledger of one subject.
     pub items_per_subject_max: usize,
 }
@@ -25,6 +27,7 @@ impl Default for Limits {
             parked_per_subject_max: 64,
             parked_bytes_per_subject_max: 65_536,
             parked_days_max: 90,
+            wait_days_max: 30,
             items_per_subject_max: 4_096,
         }
     }
@@ -50,6 +53,7 @@ impl Limits {
             ("parked_per_subject_max", self.parked_per_subject_max as i64, 65_535),
             ("parked_bytes_per_subject_max", self.parked_bytes_per_subject_max as i64, 131_072),
             ("parked_days_max", i64::from(self.parked_days_max), 36_500),
+            ("wait_days_max", i64::from(self.wait_days_max), 36_500),
             ("items_per_subject_max", self.items_per_subject_max as i64, 1_000_000),
         ];
         let faults = limits.into_iter().filter(|(_, value, max)| !(1..=*max).contains(value));
@@ -87,6 +91,10 @@ pub struct Input<'a> {
     pub event: Hash64,
     /// The event's subject record.
     pub ordinal: i32,
+    /// The day on which it occurred.
+    pub occurred_day: Day,
+    /// When it was reported, in milliseconds since 1970-01-01T00:00:00Z.
+    pub reported_at_ms: i64,
     /// Where the feed record lies.
     pub origin: Origin<'a>,
 }
@@ -94,12 +102,85 @@ pub struct Input<'a> {
 impl<'a> Input<'a> {
     /// The record with these bytes.
     pub fn of(entry: &SubjectEntry<'a>, bytes: &'a [u8]) -> Self {
-        Self { bytes, source: entry.source, event: entry.event, ordinal: entry.ordinal, origin: entry.origin }
+        Self {
+            bytes,
+            source: entry.source,
+            event: entry.event,
+            ordinal: entry.ordinal,
+            occurred_day: entry.occurred_day,
+            reported_at_ms: entry.reported_at_ms,
+            origin: entry.origin,
+        }
+    }
+}
+
+/// The input on whose account households are told something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// The event.
+    pub event: Hash64,
+    /// Its department.
+    pub source: &'a str,
+    /// Its type.
+    pub event_type: &'a str,
+    /// When it was reported, in milliseconds since 1970-01-01T00:00:00Z.
+    pub reported_at_ms: i64,
+    /// Where the feed record lies.
+    pub origin: Origin<'a>,
+}
+
+impl<'a> Cause<'a> {
+    /// A subject record.
+    pub fn of(entry: &SubjectEntry<'a>) -> Self {
+        let SubjectEntry { event, source, event_type, reported_at_ms, origin, .. } = entry;
+        Self { event: *event, source, event_type, reported_at_ms: *reported_at_ms, origin: *origin }
+    }
+}
+
+/// What an untidy or changing world brought, for the department's scorecard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    /// A correction.
+    Correction,
+    /// A retraction.
+    Retraction,
+    /// The same event id with other content.
+    ContentChanged,
+    /// A person comes to a household while another one still has him.
+    Conflict,
+    /// A paper that another department sent too.
+    DocumentTwice,
+    /// An amount or incident of a person who belonged nowhere: it waits in the ledger for a membership.
+    Unattributed,
+}
+
+impl Note {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Correction,
+        Self::Retraction,
+        Self::ContentChanged,
+        Self::Conflict,
+        Self::DocumentTwice,
+        Self::Unattributed,
+    ];
+
+    /// The name of its total.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Correction => "corrections",
+            Self::Retraction => "retractions",
+            Self::ContentChanged => "content_changed",
+            Self::Conflict => "conflicts",
+            Self::DocumentTwice => "documents_twice",
+            Self::Unattributed => "unattributed",
+        }
     }
 }
 
 /// What resolve says. Every record ends in exactly one of `Applied`, `Duplicate` and `Refused`, at once or after a
-/// time between `Parked` and `Released` or `Expired`; `Expired` is an end too, refused as `parked_expired`.
+/// time between `Parked` and `Released` or `Expired`; `Expired` is an end too, refused with its reason. A record that is
+/// released may be parked again for another wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect<'a> {
     /// It is in the ledger, and counts.
@@ -108,14 +189,18 @@ pub enum Effect<'a> {
     Duplicate(Input<'a>),
     /// It becomes a dead letter.
     Refused(Reason, Input<'a>),
-    /// It waits for its subject, since this day.
-    Parked(Input<'a>, Day),
+    /// It waits, since this day.
+    Parked(Wait, Input<'a>, Day),
     /// It waits no longer; how it ends follows.
-    Released(Input<'a>, Day),
-    /// It waited too long and becomes a dead letter.
-    Expired(Input<'a>, Day),
-    /// All that the input changes in its household.
+    Released(Wait, Input<'a>, Day),
+    /// It waited too long, since this day, and becomes a dead letter.
+    Expired(Wait, Reason, Input<'a>, Day),
+    /// What is worth counting of a record, beside how it ended.
+    Noted(Note, Input<'a>),
+    /// All that the input changes in one household.
     Publish(HouseholdEntry<'a>),
+    /// What another household's ledger must know.
+    Redirect(Redirect<'a>),
 }
 
 /// What became of the ledger; its new bytes are in [`super::Resolver::ledger`].

@@ -1,63 +1,75 @@
-//! Decides to whom a subject record belongs and whether it counts: duplicates, membership, parked records, the
-//! horizon. It knows no topic and no clock; the ledger comes as bytes and goes as bytes.
+//! Decides to whom a subject record belongs and whether it counts: duplicates, corrections and retractions, documents of
+//! two departments, membership over time, records that wait, the horizon. It knows no topic and no clock; the ledger comes
+//! as bytes and goes as bytes.
 //!
-//! What it takes, and what not yet:
+//! What stands in which household is a function of the records in the ledger ([`view`]); an input changes the records, and
+//! what is published is the difference between the two views. So the end does not depend on the order in which records
+//! came. A payment of somebody known, which touches nothing else, takes a shorter way to the same end.
 //!
-//! | Record | Subject known | Subject unknown |
-//! |---|---|---|
-//! | the same event again, same content | duplicate | duplicate, also of a parked one |
-//! | the same event again, other content | refused `content_changed` | refused `content_changed` |
-//! | `registered` of a household, `join` of a person | applied; the day is the earliest one said | applied, and what is parked is released in order |
-//! | `join` of a person who belongs to another household | refused `already_member` | - |
-//! | any other membership change | refused `membership_unsupported` | refused `membership_unsupported` |
-//! | correction, retraction | refused, each with its own reason | refused, each with its own reason |
-//! | anything else, before the horizon | refused `beyond_horizon`, but for statuses, which hold until the next | the same |
-//! | anything else | applied | parked, up to the limits |
-//!
-//! A join whose day is in the future counts at once, as of its day.
+//! | Record | What becomes of it |
+//! |---|---|
+//! | one that came before, with the same content | duplicate; the later report counts |
+//! | a membership of a day that lies ahead | waits for its day |
+//! | a correction or retraction whose original is not there | waits, then refused `original_not_found` |
+//! | about somebody not known | parked, released in order, or refused `parked_expired` |
+//! | one that occurred before the horizon and says nothing that holds on | refused `beyond_horizon` |
+//! | anything else | applied |
 
-mod attribute;
+mod change;
+mod documents;
 mod effects;
+mod publish;
+mod redirect;
+mod timeline;
+mod versions;
+mod view;
+mod waits;
 
-use schemas::records::{Entry, HouseholdEntry, SubjectEntry};
-use schemas::{Day, HouseholdCode, Kind, Op, Reason, codec};
-use smallvec::smallvec;
+use schemas::records::{Redirect, SubjectEntry};
+use schemas::{Day, HouseholdCode, Op, Reason};
 
-use crate::ledger::{About, Draft, Ledger, Membership, ParkedRecord, Since, Subject};
-pub use effects::{Calendar, Effect, Input, LimitFault, Limits, Outcome, ResolveError};
-
-/// The membership change by which a household becomes known.
-const REGISTERED: &str = "registered";
-/// The membership change by which a person comes to a household.
-const JOIN: &str = "join";
+use crate::ledger::{About, Draft, Ledger, Scan, Since, Subject, Wait, holds_on, says_membership};
+pub use documents::Precedence;
+pub use effects::{Calendar, Cause, Effect, Input, LimitFault, Limits, Note, Outcome, ResolveError};
+use timeline::JOIN;
 
 /// Resolves subject records. It keeps no state but its limits and its memory.
 #[derive(Debug)]
 pub struct Resolver {
     limits: Limits,
+    precedence: Precedence,
     draft: Draft,
+    /// The ledger as it was before a change, without the months that have left the horizon.
+    before: Vec<u8>,
 }
 
-/// What one input did so far.
+/// Whom a call is about, and when.
+#[derive(Clone, Copy)]
 struct Work {
-    outcome: Outcome,
+    subject: Subject,
     calendar: Calendar,
 }
 
-/// Where a person or household stands after its membership entries were looked at.
-#[derive(Clone, Copy)]
-struct Change {
-    household: HouseholdCode,
-    /// The day to be said, where this one is earlier than all before.
-    says_day: Option<Day>,
-    /// Whether with it the subject came to be known.
-    is_new: bool,
+/// How a record ends, or goes on.
+#[derive(Debug, PartialEq, Eq)]
+enum Route {
+    /// It came before; with this report, if it is a later one.
+    Repeated { is_later: bool },
+    /// It becomes a dead letter.
+    Refused(Reason),
+    /// It waits.
+    Waits(Wait),
+    /// It goes into the ledger and touches nothing that is there.
+    Alone,
+    /// It goes into the ledger and may change what others say.
+    Change,
 }
 
 impl Resolver {
     /// A resolver with these limits, or the first of them that cannot be kept.
-    pub fn new(limits: Limits) -> Result<Self, LimitFault> {
-        limits.faults().next().map_or_else(|| Ok(Self { limits, draft: Draft::default() }), Err)
+    pub fn new(limits: Limits, precedence: Precedence) -> Result<Self, LimitFault> {
+        let made = Self { limits, precedence, draft: Draft::default(), before: Vec::new() };
+        limits.faults().next().map_or(Ok(made), Err)
     }
 
     /// The ledger after the last call; none where it is empty.
@@ -66,298 +78,201 @@ impl Resolver {
     }
 
     /// Takes one subject record; what follows from it is told to `say`, in order. `bytes` are those of the record.
-    pub fn resolve<'a>(
+    pub fn resolve(
         &mut self,
-        ledger: Option<&'a [u8]>,
-        entry: &SubjectEntry<'a>,
-        bytes: &'a [u8],
+        ledger: Option<&[u8]>,
+        entry: &SubjectEntry<'_>,
+        bytes: &[u8],
         calendar: Calendar,
-        say: &mut impl FnMut(Effect<'a>),
+        say: &mut impl FnMut(Effect<'_>),
     ) -> Result<Outcome, ResolveError> {
         let input = Input::of(entry, bytes);
         self.draft.load(ledger);
-        let before = Ledger::of(ledger);
-        let mut about = before.about()?;
-        let mut work = Work { outcome: Outcome::default(), calendar };
-        self.trim(&mut work);
-        let end = match refusal_by_op(entry) {
-            Some(reason) => Err(reason),
-            None => known_before(&before, &about, entry)?.map_or(Ok(()), Err),
+        let Some(subject) = Subject::of(entry) else {
+            say(Effect::Refused(Reason::NoSubject, input));
+            return Ok(Outcome::default());
         };
-        match end {
-            Err(Repeat::Same) => say(Effect::Duplicate(input)),
-            Err(Repeat::Refused(reason)) => say(Effect::Refused(reason, input)),
-            Ok(()) => self.take(&mut work, &mut about, entry, input, say)?,
+        let work = Work { subject, calendar };
+        let mut about = Ledger::of(ledger).about()?;
+        self.trim(calendar);
+        let scan = self.draft.ledger().scan(entry.event, entry.document);
+        match self.route(work, &about, entry, &scan)? {
+            Route::Repeated { is_later } => {
+                say(Effect::Duplicate(input));
+                if is_later {
+                    self.report_again(work, &mut about, entry, bytes, say)?;
+                }
+            }
+            Route::Refused(reason) => say(Effect::Refused(reason, input)),
+            Route::Waits(wait) => self.park(calendar, &about, wait, input, say),
+            Route::Alone => self.apply_alone(work, &about, entry, input, say),
+            Route::Change => {
+                notes(work, &about, entry, &scan, &self.draft.ledger(), &mut |note| say(Effect::Noted(note, input)));
+                self.apply_change(work, &mut about, entry, input, scan.has_event, say)?;
+            }
         }
-        Ok(work.outcome)
+        Ok(self.outcome(ledger))
     }
 
-    /// Ends what waited too long and drops what left the horizon, as a day closes. Records that were parked before
-    /// the first close begin to wait now.
-    pub fn close_day<'a>(
+    /// Takes a word from another household's ledger about a merger.
+    pub fn redirect(
         &mut self,
-        ledger: Option<&'a [u8]>,
+        ledger: Option<&[u8]>,
+        redirect: &Redirect<'_>,
         calendar: Calendar,
-        say: &mut impl FnMut(Effect<'a>),
+        say: &mut impl FnMut(Effect<'_>),
     ) -> Result<Outcome, ResolveError> {
         self.draft.load(ledger);
         let mut about = Ledger::of(ledger).about()?;
-        let mut work = Work { outcome: Outcome::default(), calendar };
-        self.trim(&mut work);
-        let Some(today) = calendar.today() else { return Ok(work.outcome) };
-        let mut kept = Vec::with_capacity(about.parked.len());
-        let mut is_changed = false;
-        for parked in &about.parked {
-            let since_day = match parked.since {
-                Since::BeforeFirstClose => today,
-                Since::Day(day) => day,
-            };
-            is_changed |= parked.since == Since::BeforeFirstClose;
-            if today.0.saturating_sub(since_day.0) < self.limits.parked_days_max {
-                kept.push(ParkedRecord { since: Since::Day(since_day), ..*parked });
-                continue;
-            }
-            is_changed = true;
-            let entry: SubjectEntry<'a> = codec::decode(parked.bytes)?;
-            say(Effect::Expired(Input::of(&entry, parked.bytes), since_day));
-        }
-        if is_changed {
-            about.parked = kept;
-            self.draft.set_about(&about);
-            work.outcome.is_changed = true;
-        }
-        Ok(work.outcome)
+        self.trim(calendar);
+        self.apply_redirect(Work { subject: Subject::Household(redirect.to), calendar }, &mut about, redirect, say);
+        Ok(self.outcome(ledger))
     }
 
-    /// On which day's close the ledger must be looked at for records that waited too long; none without any. The
-    /// first day there is stands for the next close, whichever that is.
+    /// Ends the waits that end with a day, and drops what left the horizon. Records that were parked before the first
+    /// close begin to wait now.
+    pub fn close_day(
+        &mut self,
+        ledger: Option<&[u8]>,
+        subject: Subject,
+        calendar: Calendar,
+        say: &mut impl FnMut(Effect<'_>),
+    ) -> Result<Outcome, ResolveError> {
+        self.draft.load(ledger);
+        let mut about = Ledger::of(ledger).about()?;
+        self.trim(calendar);
+        if let Some(today) = calendar.today() {
+            self.end_waits(Work { subject, calendar }, &mut about, today, say)?;
+        }
+        Ok(self.outcome(ledger))
+    }
+
+    /// On which day's close the ledger must be looked at for records whose wait ends; none without any. The first day
+    /// there is stands for the next close, whichever that is.
     pub fn due_day(&self, ledger: Option<&[u8]>) -> Option<Day> {
-        Some(match Ledger::of(ledger).waiting_since()? {
+        let due = |since, days_max: i32| match since {
             Since::BeforeFirstClose => Day(i32::MIN),
-            // Expired when the day after the closed one is `parked_days_max` days after the first.
-            Since::Day(day) => day.plus(self.limits.parked_days_max - 1),
-        })
-    }
-
-    fn trim(&mut self, work: &mut Work) {
-        if let Some(oldest) = work.calendar.oldest_month().filter(|oldest| self.draft.ledger().needs_trim(*oldest)) {
-            work.outcome.items -= self.draft.trim(oldest) as i64;
-            work.outcome.is_changed = true;
-        }
-    }
-
-    /// Applies, parks or refuses a record that is neither a repetition nor an operation on another.
-    fn take<'a>(
-        &mut self,
-        work: &mut Work,
-        about: &mut About<'a>,
-        entry: &SubjectEntry<'a>,
-        input: Input<'a>,
-        say: &mut impl FnMut(Effect<'a>),
-    ) -> Result<(), ResolveError> {
-        let change = match membership_change(about, entry) {
-            Ok(change) => change,
-            Err(reason) => {
-                say(Effect::Refused(reason, input));
-                return Ok(());
-            }
+            // Over when the day after the closed one is so many days after the first.
+            Since::Day(day) => day.plus(days_max - 1),
         };
-        let household = match change {
-            Some(change) => Some(change.household),
-            None if about.is_known() => about.household().or(entry.household),
-            None => None,
-        };
-        let Some(household) = household else {
-            let said = self.park(work, about, entry, input);
-            say(said);
-            return Ok(());
-        };
-        let mut record = attribute::empty(household, entry);
-        let says_day = change.and_then(|change| change.says_day);
-        match self.apply(work, entry) {
-            Err(reason) => {
-                say(Effect::Refused(reason, input));
-                return Ok(());
+        let days = Ledger::of(ledger).parked().map(|parked| match parked.wait {
+            Wait::UnknownSubject => due(parked.since, self.limits.parked_days_max),
+            Wait::Original => due(parked.since, self.limits.wait_days_max),
+            Wait::FutureDay(day) => day.plus(-1),
+        });
+        days.min()
+    }
+
+    fn trim(&mut self, calendar: Calendar) {
+        if let Some(oldest) = calendar.oldest_month().filter(|oldest| self.draft.ledger().needs_trim(*oldest)) {
+            self.draft.trim(oldest);
+        }
+    }
+
+    fn outcome(&self, ledger: Option<&[u8]>) -> Outcome {
+        let is_changed = self.draft.bytes() != ledger;
+        let count = |ledger: Ledger<'_>| ledger.item_count() as i64;
+        let items = if is_changed { count(self.draft.ledger()) - count(Ledger::of(ledger)) } else { 0 };
+        Outcome { is_changed, items }
+    }
+
+    /// Decides how a record that has just come ends or goes on.
+    fn route(
+        &self,
+        work: Work,
+        about: &About<'_>,
+        entry: &SubjectEntry<'_>,
+        scan: &Scan,
+    ) -> Result<Route, ResolveError> {
+        if let Some(known) = waits::known(&self.draft.ledger(), about, entry, scan)? {
+            return Ok(Route::Repeated { is_later: entry.reported_at_ms > known });
+        }
+        if entry.entries.is_empty() && entry.op != Op::Retract {
+            return Ok(Route::Refused(Reason::MissingField));
+        }
+        if entry.household.is_none() && entry.entries.iter().any(timeline::begins_stretch) {
+            return Ok(Route::Refused(Reason::MissingField));
+        }
+        Ok(self.next(work, about, entry, scan))
+    }
+
+    /// How a record goes on that is new, or has ended a wait.
+    fn next(&self, work: Work, about: &About<'_>, entry: &SubjectEntry<'_>, scan: &Scan) -> Route {
+        let is_about_membership = entry.entries.iter().any(says_membership);
+        let is_beyond = is_beyond_horizon(work.calendar, entry);
+        if entry.op == Op::Upsert {
+            if !about.is_known() && !entry.entries.iter().any(|one| one.kind == schemas::Kind::Membership) {
+                return if is_beyond {
+                    Route::Refused(Reason::BeyondHorizon)
+                } else {
+                    Route::Waits(Wait::UnknownSubject)
+                };
             }
-            Ok(()) => say(Effect::Applied(input)),
-        }
-        attribute::add(&mut record, entry, |said| Some(said.day) == says_day);
-        if let Some(change) = change {
-            self.become_member(work, about, entry, change, &mut record, say)?;
-        }
-        if !(record.rows.is_empty() && record.facts.is_empty()) {
-            say(Effect::Publish(record));
-        }
-        Ok(())
-    }
-
-    /// Notes a membership change in the ledger, and releases what waited for it.
-    fn become_member<'a>(
-        &mut self,
-        work: &mut Work,
-        about: &mut About<'a>,
-        entry: &SubjectEntry<'a>,
-        change: Change,
-        record: &mut HouseholdEntry<'a>,
-        say: &mut impl FnMut(Effect<'a>),
-    ) -> Result<(), ResolveError> {
-        let Some(day) = change.says_day else { return Ok(()) };
-        if entry.person.is_none() {
-            about.registered_day = Some(day);
-        } else {
-            // Without moves, a person has one membership; an earlier day of it takes the place of the later one.
-            about.memberships = smallvec![Membership {
-                household: change.household,
-                from_day: day,
-                to_day: None,
-                event: entry.event,
-                reported_at_ms: entry.reported_at_ms,
-            }];
-        }
-        if change.is_new {
-            self.release(work, about, record, say)?;
-        }
-        self.draft.set_about(about);
-        work.outcome.is_changed = true;
-        Ok(())
-    }
-
-    /// Applies what waited, in the order in which it came, into the record of the input that ends the waiting.
-    fn release<'a>(
-        &mut self,
-        work: &mut Work,
-        about: &mut About<'a>,
-        record: &mut HouseholdEntry<'a>,
-        say: &mut impl FnMut(Effect<'a>),
-    ) -> Result<(), ResolveError> {
-        for parked in std::mem::take(&mut about.parked) {
-            let entry: SubjectEntry<'a> = codec::decode(parked.bytes)?;
-            let input = Input::of(&entry, parked.bytes);
-            say(Effect::Released(input, waits_since(parked.since, &entry)));
-            match self.apply(work, &entry) {
-                Ok(()) => {
-                    attribute::add(record, &entry, |_| false);
-                    say(Effect::Applied(input));
-                }
-                Err(reason) => say(Effect::Refused(reason, input)),
+            if is_beyond {
+                return Route::Refused(Reason::BeyondHorizon);
             }
+        } else if !entry.corrects.is_some_and(|original| self.draft.ledger().has(original)) {
+            return match (about.is_known() || is_about_membership, is_beyond) {
+                (_, true) => Route::Refused(Reason::BeyondHorizon),
+                (true, _) => Route::Waits(Wait::Original),
+                (false, _) => Route::Waits(Wait::UnknownSubject),
+            };
         }
-        Ok(())
-    }
-
-    /// Puts the event into the ledger.
-    fn apply(&mut self, work: &mut Work, entry: &SubjectEntry<'_>) -> Result<(), Reason> {
-        if is_beyond_horizon(work.calendar, entry) {
-            return Err(Reason::BeyondHorizon);
+        if let Some(day) = future_day(work.calendar, entry) {
+            return Route::Waits(Wait::FutureDay(day));
         }
-        if self.draft.ledger().has_items(self.limits.items_per_subject_max) {
-            return Err(Reason::LedgerLimit);
+        if scan.items >= self.limits.items_per_subject_max {
+            return Route::Refused(Reason::LedgerLimit);
         }
-        let needless = self.draft.insert(entry, work.calendar.oldest_month())?;
-        work.outcome.items += 1 - needless as i64;
-        work.outcome.is_changed = true;
-        Ok(())
-    }
-
-    fn park<'a>(
-        &mut self,
-        work: &mut Work,
-        about: &mut About<'a>,
-        entry: &SubjectEntry<'a>,
-        input: Input<'a>,
-    ) -> Effect<'a> {
-        if is_beyond_horizon(work.calendar, entry) {
-            return Effect::Refused(Reason::BeyondHorizon, input);
-        }
-        let waiting: usize = about.parked.iter().map(|parked| parked.bytes.len()).sum();
-        let limits = &self.limits;
-        if about.parked.len() >= limits.parked_per_subject_max
-            || waiting + input.bytes.len() > limits.parked_bytes_per_subject_max
-        {
-            return Effect::Refused(Reason::ParkedLimit, input);
-        }
-        let since = work.calendar.today().map_or(Since::BeforeFirstClose, Since::Day);
-        about.parked.push(ParkedRecord { since, bytes: input.bytes });
-        self.draft.set_about(about);
-        work.outcome.is_changed = true;
-        Effect::Parked(input, waits_since(since, entry))
+        let is_named = |parked: &crate::ledger::ParkedRecord<'_>| parked.wait == Wait::Original;
+        let is_alone = entry.op == Op::Upsert
+            && !is_about_membership
+            && !scan.has_event
+            && !scan.has_document
+            && !about.parked.iter().any(is_named);
+        if is_alone { Route::Alone } else { Route::Change }
     }
 }
 
-/// Whether the event occurred before the horizon and says nothing that holds until the next one says otherwise.
+/// The day for which a membership waits that lies ahead; none before the first close, and for a retraction, which says
+/// nothing of its own.
+fn future_day(calendar: Calendar, entry: &SubjectEntry<'_>) -> Option<Day> {
+    let today = calendar.today().filter(|_| entry.op != Op::Retract)?;
+    entry.entries.iter().filter(|one| says_membership(one)).map(|one| one.day).filter(|day| *day > today).max()
+}
+
+/// Whether the event occurred before the horizon and says nothing that holds on.
 fn is_beyond_horizon(calendar: Calendar, entry: &SubjectEntry<'_>) -> bool {
-    let holds = |one: &Entry<'_>| matches!(one.kind, Kind::Status | Kind::Membership);
     let is_old = |oldest| entry.occurred_day.month() < oldest;
-    calendar.oldest_month().is_some_and(is_old) && !entry.entries.iter().any(holds)
+    calendar.oldest_month().is_some_and(is_old) && !entry.entries.iter().any(holds_on)
 }
 
-/// How a record ends that came before.
-enum Repeat {
-    Same,
-    Refused(Reason),
-}
-
-fn refusal_by_op(entry: &SubjectEntry<'_>) -> Option<Repeat> {
-    match entry.op {
-        Op::Upsert if Subject::of(entry).is_none() => Some(Repeat::Refused(Reason::NoSubject)),
-        Op::Upsert => None,
-        Op::Correct => Some(Repeat::Refused(Reason::CorrectionUnsupported)),
-        Op::Retract => Some(Repeat::Refused(Reason::RetractionUnsupported)),
-    }
-}
-
-/// Whether the event came before, and how this one ends then.
-fn known_before(
-    ledger: &Ledger<'_>,
+/// What is worth counting of a record that changes what others say.
+fn notes(
+    work: Work,
     about: &About<'_>,
     entry: &SubjectEntry<'_>,
-) -> Result<Option<Repeat>, ResolveError> {
-    let mut content = ledger.find(entry.event, entry.ordinal).map(|item| item.content);
-    if content.is_none() {
-        for parked in &about.parked {
-            let waiting: SubjectEntry<'_> = codec::decode(parked.bytes)?;
-            if (waiting.event, waiting.ordinal) == (entry.event, entry.ordinal) {
-                content = Some(waiting.content);
-            }
+    scan: &Scan,
+    ledger: &Ledger<'_>,
+    note: &mut impl FnMut(Note),
+) {
+    match entry.op {
+        Op::Correct => note(Note::Correction),
+        Op::Retract => note(Note::Retraction),
+        Op::Upsert if scan.has_event => note(Note::ContentChanged),
+        Op::Upsert => {}
+    }
+    let there = about.household_now().filter(|there| Some(*there) != entry.household);
+    if let (Subject::Person(_), Some(there)) = (work.subject, there) {
+        let comes_from = |one: &schemas::records::Entry<'_>| HouseholdCode::parse(one.value).ok();
+        let is_unexplained = |one: &schemas::records::Entry<'_>| one.code == JOIN && comes_from(one) != Some(there);
+        if entry.op == Op::Upsert && entry.entries.iter().any(is_unexplained) {
+            note(Note::Conflict);
         }
     }
-    Ok(content.map(
-        |content| {
-            if content == entry.content { Repeat::Same } else { Repeat::Refused(Reason::ContentChanged) }
-        },
-    ))
-}
-
-/// Since when a record waits, for those who read of it: before the first close no day is current, and the day of
-/// the report stands in.
-fn waits_since(since: Since, entry: &SubjectEntry<'_>) -> Day {
-    match since {
-        Since::BeforeFirstClose => Day::of_instant_ms(entry.reported_at_ms),
-        Since::Day(day) => day,
+    if scan.has_document && documents::is_elsewhere(ledger, entry) {
+        note(Note::DocumentTwice);
     }
-}
-
-/// What the record's membership entries mean for its subject; `None` where it has none.
-fn membership_change(about: &About<'_>, entry: &SubjectEntry<'_>) -> Result<Option<Change>, Reason> {
-    let mut days = entry.entries.iter().filter(|one| one.kind == Kind::Membership);
-    let Some(first) = days.next() else { return Ok(None) };
-    let is_person = entry.person.is_some();
-    let wanted = if is_person { JOIN } else { REGISTERED };
-    if first.code != wanted || days.next().is_some() {
-        return Err(Reason::MembershipUnsupported);
-    }
-    let household = entry.household.ok_or(Reason::MissingField)?;
-    let known_day = if is_person {
-        let membership = about.memberships.last();
-        if membership.is_some_and(|membership| membership.household != household) {
-            return Err(Reason::AlreadyMember);
-        }
-        membership.map(|membership| membership.from_day)
-    } else {
-        about.registered_day
-    };
-    let says_day = Some(first.day).filter(|day| known_day.is_none_or(|known| *day < known));
-    Ok(Some(Change { household, says_day, is_new: known_day.is_none() }))
 }
 
 #[cfg(test)]
