@@ -15,6 +15,10 @@ pub enum LogError {
     /// its state are thrown away and built anew.
     #[error("the worker must be built anew: {0}")]
     Broken(String),
+    /// The other side answers and refuses this client, by its user or by TLS: while nothing was ever connected a setting
+    /// is wrong and the process ends; later it is waited for like a broker that is away.
+    #[error("{0}")]
+    Refused(String),
     /// Going on would lose something; a person must decide. The process ends.
     #[error("{0}")]
     Halt(String),

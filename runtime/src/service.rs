@@ -168,14 +168,15 @@ fn start(name: &str, plan: Plan, connection: Connection, settings: &RuntimeSetti
     let threads = spawn_all(plan, &spec, settings, runtime.handle(), &ended)?;
     drop(ended);
     let fault = wait_for_end(&runtime, &faults, &threads);
+    if let Some(fault) = &fault {
+        tracing::error!(service = name, "{fault}");
+    }
     tracing::info!(service = name, "draining");
     stop.request();
-    let is_drained = drain_within(&faults, Duration::from_millis(settings.worker.drain_limit_ms));
+    let is_drained = drain_within(&faults, fault.as_ref(), Duration::from_millis(settings.worker.drain_limit_ms));
     let code = match fault {
-        Some(fault) => {
-            tracing::error!(service = name, "{fault}");
-            EXIT_FAULT
-        }
+        Some(fault) if fault.in_settings => EXIT_SETTINGS,
+        Some(_) => EXIT_FAULT,
         None if is_drained => 0,
         None => EXIT_DRAIN,
     };
@@ -238,19 +239,22 @@ fn wait_for_end(
         match faults.try_recv() {
             Ok(Err(fault)) => return Some(fault),
             Err(_) if is_one_gone => {
-                return Some(WorkerFault { worker: "one".to_owned(), what: "its thread has panicked".to_owned() });
+                let what = "its thread has panicked".to_owned();
+                return Some(WorkerFault { worker: "one".to_owned(), what, in_settings: false });
             }
             Ok(Ok(())) | Err(_) => {}
         }
     }
 }
 
-/// Whether all threads ended within the limit: each holds a sender as long as it runs.
-fn drain_within(faults: &Receiver<Result<(), WorkerFault>>, limit: Duration) -> bool {
+/// Whether all threads ended within the limit: each holds a sender as long as it runs. A setting that is wrong stops
+/// every worker, and is said once.
+fn drain_within(faults: &Receiver<Result<(), WorkerFault>>, said: Option<&WorkerFault>, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         match faults.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Ok(())) => {}
+            Ok(Err(fault)) if fault.in_settings && said.is_some_and(|said| said.in_settings) => {}
             Ok(Err(fault)) => tracing::error!("while draining: {fault}"),
             Err(RecvTimeoutError::Disconnected) => return true,
             Err(RecvTimeoutError::Timeout) => return false,

@@ -60,6 +60,14 @@ pub struct Record<'a> {
     pub headers: &'a [Header<'a>],
 }
 
+impl Record<'_> {
+    /// How many bytes key, value and headers have together.
+    pub fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|header| header.name.len() + header.value.len());
+        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len) + headers.sum::<usize>()
+    }
+}
+
 /// From where a stage's partition is restored, and how far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreSource {

@@ -1,9 +1,13 @@
-//! What the tests share: where the programs are, and how one is run. It claims nothing itself.
+//! What the tests share: where the programs are, how one is run, and how to reach the servers. It claims nothing itself.
 
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 /// The checkout.
@@ -54,6 +58,67 @@ impl Running {
         let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn();
         Ok(Self(child.with_context(|| format!("start {command:?}"))?))
     }
+}
+
+impl Running {
+    /// How it ended by itself; an error when it has not within the limit.
+    pub fn end_within(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let mut status = None;
+        until("a process ends by itself", limit, || {
+            status = self.0.try_wait()?;
+            Ok(status.is_some())
+        })?;
+        status.context("the process has ended")
+    }
+}
+
+/// Looks again and again until something holds; an error when it does not within the limit.
+pub fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let begun = Instant::now();
+    while !holds()? {
+        if begun.elapsed() > limit {
+            bail!("not within {} s: {what}", limit.as_secs());
+        }
+        pause();
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the interval at which a condition is looked at; the condition ends the wait"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(50));
+}
+
+/// An address on which nothing listens yet.
+pub fn free_address() -> Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+/// The text of a service's page; none while nobody listens.
+pub fn page(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// The settings with which a service reaches Kafka's listener that asks for TLS and a login.
+pub fn secured_settings() -> Result<BTreeMap<String, String>> {
+    let path = Path::new(&variable("BACKSTOP_STACK_DIR")?).join("stack.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let stack: Value = serde_json::from_str(&text)?;
+    let mut settings = BTreeMap::from([("BACKSTOP_KAFKA__PROTOCOL".to_owned(), "sasl_ssl".to_owned())]);
+    for key in ["brokers", "username", "password_file", "ca_file"] {
+        let value = stack["secured"][key].as_str();
+        let value =
+            value.with_context(|| format!("{} has no secured listener: start it with --secured", path.display()))?;
+        settings.insert(format!("BACKSTOP_KAFKA__{}", key.to_uppercase()), value.to_owned());
+    }
+    Ok(settings)
 }
 
 impl Drop for Running {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use proof::{Running, last_line, program, root, succeed, variable};
+use proof::{Running, last_line, program, root, secured_settings, succeed, variable};
 
 /// A run whose services are killed with SIGKILL in its middle must be whole all the same: the command fails when a
 /// balance does not hold, when warnings differ between topic, ClickHouse and replay, when a state or open case differs
@@ -36,7 +36,7 @@ fn the_families_of_published_reports_are_warned_of_on_real_servers() -> Result<(
     std::fs::write(&key_file, "a key of the tests, which keeps nothing secret")?;
     let mut services = Vec::new();
     for name in ["ingest", "fuse", "alert"] {
-        services.push(service(name, &kafka, &key_file, folder.path())?);
+        services.push(service(name, &key_file, folder.path())?);
     }
     let mut scenario = program("backstop")?;
     scenario.args(["scenario", "--kafka", &kafka]);
@@ -46,10 +46,11 @@ fn the_families_of_published_reports_are_warned_of_on_real_servers() -> Result<(
     succeed(&mut scenario).map(drop).with_context(|| logs(folder.path()))
 }
 
-fn service(name: &str, kafka: &str, key_file: &Path, folder: &Path) -> Result<Running> {
+/// A service as in production: it talks to Kafka over TLS, with a login.
+fn service(name: &str, key_file: &Path, folder: &Path) -> Result<Running> {
     let mut command = program(name)?;
     // Any free port: nobody reads the metrics here.
-    command.env("BACKSTOP_KAFKA__BROKERS", kafka).env("BACKSTOP_METRICS__ADDRESS", "127.0.0.1:0");
+    command.envs(secured_settings()?).env("BACKSTOP_METRICS__ADDRESS", "127.0.0.1:0");
     if name == "ingest" {
         command.env("BACKSTOP_INGEST__KEY_FILE", key_file);
     }

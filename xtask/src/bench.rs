@@ -36,7 +36,8 @@ pub fn run(arguments: &BenchArguments) -> Result<()> {
     fs::create_dir_all(&target).with_context(|| format!("create {}", target.display()))?;
     // Under the checkout, not under /tmp: that may be memory, and a bench writes hundreds of megabytes.
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&target).context("create the bench's folder")?;
-    let options = Options { servers: vec![Server::Kafka], targets: Targets::new(), life: Life::WithThisProgram };
+    let servers = vec![Server::Kafka];
+    let options = Options { servers, targets: Targets::new(), secured: false, life: Life::WithThisProgram };
     let stack = Stack::start(folder.path(), options)?;
     let measured = measure(&stack, arguments);
     stack.end()?;

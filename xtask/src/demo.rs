@@ -103,7 +103,7 @@ fn on_servers(arguments: &DemoArguments) -> Result<()> {
     }
     say("starting Kafka, ClickHouse and Prometheus");
     let servers = vec![Server::Kafka, Server::Clickhouse, Server::Prometheus];
-    let mut stack = Stack::start(&folder, Options { servers, targets, life: Life::WithThisProgram })?;
+    let mut stack = Stack::start(&folder, Options { servers, targets, secured: false, life: Life::WithThisProgram })?;
     let outcome = on_stack(arguments, &folder, &mut stack, &ports);
     stack.end()?;
     match outcome {

@@ -131,7 +131,8 @@ fn end_to_end() -> Result<()> {
     let binaries = shell::target()?.join("fast");
     let folder = shell::target()?.join(format!("stacks/test-{}", std::process::id()));
     let servers = vec![Server::Kafka, Server::Clickhouse];
-    let stack = Stack::start(&folder, Options { servers, targets: Targets::new(), life: Life::WithThisProgram })?;
+    let options = Options { servers, targets: Targets::new(), secured: true, life: Life::WithThisProgram };
+    let stack = Stack::start(&folder, options)?;
     let xtask = shell::own_file()?;
     let outcome = REAL_TESTS.iter().try_for_each(|arguments| {
         let mut tests = cargo()?;

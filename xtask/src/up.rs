@@ -21,6 +21,9 @@ pub struct UpArguments {
     /// What Prometheus scrapes: JOB=HOST:PORT, repeatable.
     #[arg(long, value_parser = target)]
     target: Vec<(String, String)>,
+    /// Let Kafka also listen with TLS and a login, as production does; stack.json says how to reach it.
+    #[arg(long)]
+    secured: bool,
     /// Leave Kafka and ClickHouse empty: no topics, no tables.
     #[arg(long)]
     empty: bool,
@@ -84,7 +87,7 @@ pub fn up(arguments: &UpArguments) -> Result<()> {
         targets.entry(job.clone()).or_default().push(address.clone());
     }
     let life = if arguments.foreground { Life::WithThisProgram } else { Life::Detached };
-    let options = Options { servers: arguments.servers.clone(), targets, life };
+    let options = Options { servers: arguments.servers.clone(), targets, secured: arguments.secured, life };
     let mut stack = Stack::start(&folder, options)?;
     if !arguments.empty
         && let (Ok(kafka), Ok(clickhouse)) = (stack.kafka(), stack.clickhouse())
@@ -95,9 +98,12 @@ pub fn up(arguments: &UpArguments) -> Result<()> {
             return applied;
         }
     }
-    for (name, address) in
-        [("Kafka", stack.kafka()), ("ClickHouse", stack.clickhouse()), ("Prometheus", stack.prometheus())]
-    {
+    for (name, address) in [
+        ("Kafka", stack.kafka()),
+        ("with login", stack.secured().map(|secured| secured.brokers)),
+        ("ClickHouse", stack.clickhouse()),
+        ("Prometheus", stack.prometheus()),
+    ] {
         if let Ok(address) = address {
             say(format!("{name:<11} {address}"));
         }

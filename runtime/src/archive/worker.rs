@@ -60,9 +60,9 @@ pub fn run(
     plan: &ArchivePlan,
 ) -> Result<(), WorkerFault> {
     let id = format!("{}-{}-0", plan.group, spec.settings.instance_ordinal);
-    let refused = |what: String| WorkerFault { worker: id.clone(), what };
+    let refused = |what: String| WorkerFault { worker: id.clone(), what, in_settings: true };
     let database = Database::new(settings, handle).map_err(|faults| refused(faults.to_string()))?;
-    keep_going(spec, plan.group, &id, |waiting| {
+    keep_going(spec, plan.group, &id, |link| {
         spec.metrics.set_ready(&id, false);
         let identity = Identity { group: plan.group.to_owned(), id: id.clone() };
         let group = Group::new(&spec.connection, &identity)?;
@@ -78,7 +78,8 @@ pub fn run(
         }
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         group.subscribe(&topics)?;
-        waiting.set("broker", false);
+        link.connected();
+        let waiting = &link.waiting;
         Archive { spec, identity, plan, database: &database, group, parts: Vec::new(), stuck: None, waiting }.run()
     })
 }

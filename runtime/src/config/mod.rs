@@ -39,6 +39,11 @@ impl Faults {
         }
     }
 
+    /// An error where there is a fault.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.rows.is_empty() { Ok(()) } else { Err(self) }
+    }
+
     /// The faults, one sentence each.
     pub fn rows(&self) -> &[String] {
         &self.rows
@@ -103,7 +108,7 @@ pub fn load<T: Section>(source: &Source) -> Result<Settings<T>, Faults> {
         let own = if T::NAME.is_empty() { String::new() } else { format!(", {}", T::NAME) };
         faults.add(name, format!("there is no such section; the sections are {known}{own}"));
     }
-    if faults.rows.is_empty() { Ok(Settings { runtime, service }) } else { Err(faults) }
+    faults.into_result().map(|()| Settings { runtime, service })
 }
 
 /// The sections by name, each with its values; sorted, so that faults come in the same order every time.

@@ -58,7 +58,11 @@ impl Connection {
             };
             base.insert("sasl.mechanism", mechanism.to_owned());
             base.insert("sasl.username", settings.username.clone());
-            base.insert("sasl.password", read_secret("kafka.password_file", &settings.password_file)?);
+            let password = read_secret("kafka.password_file", &settings.password_file)?;
+            let mut faults = Faults::default();
+            faults.unless(!password.is_empty(), "kafka.password_file", "its first line, the password, is empty");
+            faults.into_result()?;
+            base.insert("sasl.password", password);
         }
         Ok(Self { base })
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 use rdkafka::statistics::Statistics;
@@ -43,6 +43,8 @@ pub(super) struct Context {
     seen: Mutex<BTreeMap<PartitionId, Seen>>,
     /// Whether no broker answered at the last statistics.
     broker_away: AtomicBool,
+    /// Why a connection failed, in the client's own words: the last refusal, else the last failure.
+    failure: Mutex<Option<(RDKafkaErrorCode, String)>>,
     /// The consumer is being dropped: rebalances are answered at once, since no loop will.
     closing: AtomicBool,
 }
@@ -50,6 +52,12 @@ pub(super) struct Context {
 /// A mutex whose holder has panicked is still whole: every write to it is a single assignment.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the other side has answered, and does not take this client.
+pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL)
 }
 
 impl Context {
@@ -67,6 +75,14 @@ impl Context {
 
     pub(super) fn set_broker_away(&self, away: bool) {
         self.broker_away.store(away, Ordering::Relaxed);
+    }
+
+    pub(super) fn failure(&self) -> Option<(RDKafkaErrorCode, String)> {
+        lock(&self.failure).clone()
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        lock(&self.failure).as_ref().is_some_and(|(code, _)| is_refusal(*code))
     }
 
     pub(super) fn close(&self) {
@@ -92,7 +108,14 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka consumer");
+        // While a broker is away these come by the dozen; the loop says what it makes of them.
+        tracing::debug!(%error, reason, "kafka consumer");
+        if let Some(code) = error.rdkafka_error_code()
+            && code != RDKafkaErrorCode::AllBrokersDown
+            && (is_refusal(code) || !self.is_refused())
+        {
+            *lock(&self.failure) = Some((code, reason.to_owned()));
+        }
     }
 }
 

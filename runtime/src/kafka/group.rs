@@ -2,7 +2,7 @@
 //! partitions paused until they are resumed. It knows no producer and no stage.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,10 +11,13 @@ use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::clients::{CALL_TIMEOUT, Connection, Identity, TRANSACTION_CALL_TIMEOUT, explain, explained};
-use super::context::{Context, Rebalance};
+use super::context::{Context, Rebalance, is_refusal};
 use super::reader::{add, watermarks_failed};
 use crate::log::{LogError, Polled, Start};
 use crate::stage::{Header, PartitionId, Record};
+
+/// How long the reasons of a failed connection are waited for.
+const EVENTS_LIMIT: Duration = Duration::from_millis(200);
 
 /// A partition as it was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,14 +75,19 @@ impl Group {
         self.consumer.subscribe(topics).map_err(failed)
     }
 
-    /// All topics. Broken while no broker answers.
+    /// All topics. Broken while no broker answers, refused where one answers and does not take this client.
     pub(crate) fn metadata(&self) -> Result<Metadata, LogError> {
         self.consumer.fetch_metadata(None, CALL_TIMEOUT).map_err(|error| {
-            // The reason for a refused connection comes as an event beside the call.
-            let reason = std::iter::from_fn(|| self.consumer.poll(Duration::ZERO))
-                .filter_map(|event| event.err().and_then(|error| error.rdkafka_error_code()))
-                .find(|code| matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL));
-            LogError::Broken(reason.map_or_else(|| explained(&error), explain))
+            // Why a connection failed comes as events beside the call; nothing is assigned, so no record can come.
+            let (context, begun) = (self.consumer.context(), Instant::now());
+            while !context.is_refused() && begun.elapsed() < EVENTS_LIMIT {
+                let _ = self.consumer.poll(Duration::from_millis(1));
+            }
+            match context.failure() {
+                Some((code, reason)) if is_refusal(code) => LogError::Refused(format!("{}: {reason}", explain(code))),
+                Some((_, reason)) => LogError::Broken(format!("{}: {reason}", explained(&error))),
+                None => LogError::Broken(explained(&error)),
+            }
         })
     }
 

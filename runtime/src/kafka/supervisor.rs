@@ -1,6 +1,7 @@
 //! Keeps one worker of one stage going: builds it, runs it, throws it away and builds it anew when its clients
 //! cannot be trusted any more, ends it on request. It knows no stage.
 
+use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,8 @@ pub struct WorkerFault {
     pub worker: String,
     /// What is wrong, and what to do.
     pub what: String,
+    /// Whether the settings are to blame: until they are mended another start will end the same way.
+    pub in_settings: bool,
 }
 
 /// What one worker is run with.
@@ -101,14 +104,29 @@ impl WorkerSpec {
 /// Runs one worker until it is asked to stop; then what is open is committed. `make` makes the stage: once for each
 /// time that the worker is built.
 pub fn run_worker<S: Stage>(spec: &WorkerSpec, make: &dyn Fn() -> Result<S, String>) -> Result<(), WorkerFault> {
-    let faulty = |what| WorkerFault { worker: format!("{}", spec.index), what };
+    let faulty = |what| WorkerFault { worker: format!("{}", spec.index), what, in_settings: false };
     let mut first = Some(make().map_err(faulty)?);
     let Some(name) = first.as_ref().map(|stage| stage.topology().stage) else { return Ok(()) };
     let id = spec.worker_id(name);
-    keep_going(spec, name, &id, |waiting| {
+    keep_going(spec, name, &id, |link| {
         let stage = first.take().map_or_else(make, Ok).map_err(WorkerError::Halt)?;
-        attempt(spec, stage, &id, waiting)
+        attempt(spec, stage, &id, link)
     })
+}
+
+/// What the attempts of one worker know of their connection.
+pub(crate) struct Link {
+    /// What the worker waits for.
+    pub(crate) waiting: Waiting,
+    has_connected: Cell<bool>,
+}
+
+impl Link {
+    /// The broker has answered and taken this client.
+    pub(crate) fn connected(&self) {
+        self.has_connected.set(true);
+        self.waiting.set("broker", false);
+    }
 }
 
 /// Attempts again and again, with a wait that grows, until an attempt ends well or nothing but its end will do.
@@ -116,20 +134,26 @@ pub(crate) fn keep_going(
     spec: &WorkerSpec,
     name: &str,
     id: &str,
-    mut attempt: impl FnMut(&Waiting) -> Result<(), WorkerError>,
+    mut attempt: impl FnMut(&Link) -> Result<(), WorkerError>,
 ) -> Result<(), WorkerFault> {
-    let waiting = spec.metrics.waiting(name, id);
+    let link = Link { waiting: spec.metrics.waiting(name, id), has_connected: Cell::new(false) };
     let mut backoff = BACKOFF_MIN;
     loop {
         let started = Instant::now();
-        match attempt(&waiting) {
+        match attempt(&link) {
             Ok(()) => return Ok(()),
-            Err(WorkerError::Rebuild(what)) => {
-                waiting.set("broker", true);
+            // Waiting would not mend it, and a person who has just set something wrong wants to hear of it.
+            Err(WorkerError::Refused(what)) if !link.has_connected.get() => {
+                return Err(WorkerFault { worker: id.to_owned(), what, in_settings: true });
+            }
+            Err(WorkerError::Rebuild(what) | WorkerError::Refused(what)) => {
+                link.waiting.set("broker", true);
                 spec.metrics.rebuilt(name, id);
                 tracing::warn!(worker = id, "built anew in {} ms: {what}", backoff.as_millis());
             }
-            Err(error) => return Err(WorkerFault { worker: id.to_owned(), what: error.to_string() }),
+            Err(error) => {
+                return Err(WorkerFault { worker: id.to_owned(), what: error.to_string(), in_settings: false });
+            }
         }
         if spec.stop.wait(backoff) {
             return Ok(());
@@ -138,16 +162,16 @@ pub(crate) fn keep_going(
     }
 }
 
-fn attempt<S: Stage>(spec: &WorkerSpec, stage: S, id: &str, waiting: &Waiting) -> Result<(), WorkerError> {
+fn attempt<S: Stage>(spec: &WorkerSpec, stage: S, id: &str, link: &Link) -> Result<(), WorkerError> {
     let topology = stage.topology().clone();
     let observer = WorkerObserver::new(Arc::clone(&spec.metrics), topology.stage, id);
     let log = KafkaLog::open(spec, &topology)?;
     let watch = log.watch();
-    waiting.set("broker", false);
+    link.connected();
     tracing::info!(worker = id, "joined group {}", topology.stage);
     let settings = Settings { bounds: spec.settings.bounds(), ..Settings::default() };
     let mut worker = Worker::new(stage, log, settings, Box::new(observer));
-    let run = run(spec, &mut worker, topology.stage, id, waiting);
+    let run = run(spec, &mut worker, topology.stage, id, &link.waiting);
     // A drop of the clients can hang as well as a call.
     let armed = watch.arm();
     drop(worker);
@@ -176,4 +200,38 @@ fn run<S: Stage>(
         }
     }
     worker.close()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KafkaSettings;
+
+    /// Runs attempts that end as told, the last one well; which fault ended them, and how many there were.
+    fn attempts(outcomes: Vec<(bool, Result<(), WorkerError>)>) -> (Option<WorkerFault>, usize) {
+        let connection = Connection::new(&KafkaSettings::default()).unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let spec = WorkerSpec::new(WorkerSettings::default(), connection, metrics, Arc::default()).unwrap();
+        let (mut outcomes, mut count) = (outcomes.into_iter(), 0);
+        let ended = keep_going(&spec, "fuse", "fuse-0-0", |link| {
+            count += 1;
+            let (connects, outcome) = outcomes.next().unwrap_or((true, Ok(())));
+            if connects {
+                link.connected();
+            }
+            outcome
+        });
+        (ended.err(), count)
+    }
+
+    #[test]
+    fn a_refusal_ends_a_worker_that_was_never_connected_and_is_waited_for_by_any_other() {
+        let refused = || Err(WorkerError::Refused("a wrong password".to_owned()));
+        let away = || Err(WorkerError::Rebuild("no broker answers".to_owned()));
+        let (fault, count) = attempts(vec![(false, away()), (false, refused())]);
+        let fault = fault.expect("the password was never right");
+        assert_eq!((fault.what.as_str(), fault.in_settings, count), ("a wrong password", true, 2));
+        let (fault, count) = attempts(vec![(true, away()), (false, refused()), (false, refused())]);
+        assert_eq!((fault.map(|fault| fault.what), count), (None, 4), "the password was changed under it");
+    }
 }

@@ -68,6 +68,9 @@ pub enum WorkerError {
     /// The worker is to be thrown away and built anew; nothing committed is lost by it.
     #[error("{0}")]
     Rebuild(String),
+    /// The broker refuses the client: a setting is wrong, or a password has changed.
+    #[error("{0}")]
+    Refused(String),
     /// Going on would lose something: the process must end.
     #[error("{0}")]
     Halt(String),
@@ -81,6 +84,7 @@ impl From<LogError> for WorkerError {
         match error {
             // Outside a transaction there is nothing to abort, so an abortable error is as unknown as any other.
             LogError::Abortable(what) | LogError::Broken(what) => Self::Rebuild(what),
+            LogError::Refused(what) => Self::Refused(what),
             LogError::Halt(what) => Self::Halt(what),
         }
     }

@@ -62,6 +62,13 @@ impl Database {
 }
 
 impl Database {
+    /// Lets the table take rows only while so many bytes are free on its disk: with more than any disk has, an insert
+    /// fails as it does on a full one, by the same check.
+    fn ask_for_free_bytes(&self, bytes: u64) {
+        let sql = format!("ALTER TABLE words MODIFY SETTING min_free_disk_bytes_to_perform_insert = {bytes}");
+        self.runtime.block_on(self.client.query(&sql).execute()).unwrap();
+    }
+
     fn rows_within(&self, partition: usize, intent: &Intent) -> u64 {
         let Intent { from, to, .. } = intent;
         let sql =
@@ -83,10 +90,27 @@ fn plan(city: &City) -> ArchivePlan {
 }
 
 fn run_archive(city: &City, spec: &WorkerSpec, url: &str) {
+    run_archive_as(city, spec, ClickHouseSettings { url: url.to_owned(), ..ClickHouseSettings::default() });
+}
+
+fn run_archive_as(city: &City, spec: &WorkerSpec, settings: ClickHouseSettings) {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let database = database_of(city);
-    let settings = ClickHouseSettings { url: url.to_owned(), database, ..ClickHouseSettings::default() };
+    let settings = ClickHouseSettings { database: database_of(city), ..settings };
     archive::run(spec, &settings, tokio.handle(), &plan(city)).unwrap();
+}
+
+/// Whether the archive says that it waits for ClickHouse; nothing before it has said either.
+fn waits(spec: &WorkerSpec) -> Option<bool> {
+    let text = spec.metrics.text();
+    let line = text.lines().find(|line| line.starts_with("backstop_waiting{") && line.contains("what=\"clickhouse\""));
+    line.map(|line| line.ends_with(" 1"))
+}
+
+/// Inserts of an outcome.
+fn inserts(spec: &WorkerSpec, outcome: &str) -> u64 {
+    let (text, label) = (spec.metrics.text(), format!("outcome=\"{outcome}\""));
+    let line = text.lines().find(|line| line.starts_with("backstop_archive_inserts_total{") && line.contains(&label));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
 /// Not a test by itself: the archive process that the tests below start and kill.
@@ -190,15 +214,59 @@ fn a_clickhouse_without_the_table_is_waited_for_and_a_metric_says_so() {
     let spec = city.spec(0);
     std::thread::scope(|scope| {
         scope.spawn(|| run_archive(&city, &spec, &address("BACKSTOP_CLICKHOUSE")));
-        until("the wait is visible", || {
-            let text = spec.metrics.text();
-            text.lines().any(|line| line.contains("what=\"clickhouse\"") && line.ends_with(" 1"))
-        });
+        until("the wait is visible", || waits(&spec) == Some(true));
         database.create_table();
         until("all is archived", || is_done(&city, 300));
-        let text = spec.metrics.text();
-        assert!(text.lines().any(|line| line.contains("what=\"clickhouse\"") && line.ends_with(" 0")), "{text}");
+        until("the wait is over", || waits(&spec) == Some(false));
         spec.stop.request();
     });
     assert_eq!(database.rows(), (300, 300));
+}
+
+#[test]
+fn a_clickhouse_that_is_full_is_waited_for_and_a_metric_says_so() {
+    let city = City::new("full", PARTITIONS);
+    let database = Database::new(&city);
+    database.create_table();
+    city.say(300, 10);
+    let spec = city.spec(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| run_archive(&city, &spec, &address("BACKSTOP_CLICKHOUSE")));
+        until("the first words are archived", || is_done(&city, 300));
+        database.ask_for_free_bytes(u64::MAX / 2);
+        city.say(300, 10);
+        until("the wait is visible", || waits(&spec) == Some(true));
+        city.say(300, 10);
+        let failed = inserts(&spec, "failed");
+        until("it tries again", || inserts(&spec, "failed") > failed + 1);
+        assert_eq!(database.rows(), (300, 300), "a full ClickHouse takes nothing");
+        database.ask_for_free_bytes(0);
+        until("all is archived", || is_done(&city, 900));
+        until("the wait is over", || waits(&spec) == Some(false));
+        spec.stop.request();
+    });
+    assert_eq!(database.rows(), (900, 900));
+}
+
+#[test]
+fn a_clickhouse_that_refuses_the_user_is_waited_for_and_a_metric_says_so() {
+    let city = City::new("refused", PARTITIONS);
+    let database = Database::new(&city);
+    database.create_table();
+    city.say(100, 10);
+    let (spec, url) = (city.spec(0), address("BACKSTOP_CLICKHOUSE"));
+    std::thread::scope(|scope| {
+        let settings = ClickHouseSettings { url, user: "nobody".to_owned(), ..ClickHouseSettings::default() };
+        scope.spawn(|| run_archive_as(&city, &spec, settings));
+        until("the wait is visible", || waits(&spec) == Some(true));
+        spec.stop.request();
+    });
+    assert_eq!(database.rows(), (0, 0));
+    let spec = city.spec(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| run_archive(&city, &spec, &address("BACKSTOP_CLICKHOUSE")));
+        until("all is archived", || is_done(&city, 100));
+        spec.stop.request();
+    });
+    assert_eq!(database.rows(), (100, 100));
 }

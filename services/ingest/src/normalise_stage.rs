@@ -148,8 +148,8 @@ impl Stage for NormaliseStage {
         outbox: &mut Outbox,
     ) -> Result<Step, StageError> {
         partition.begin();
-        let feed_record =
-            FeedRecord { topic: record.topic, partition: record.partition, offset: record.offset, value: record.value };
+        let Record { topic, partition: number, offset, value, .. } = *record;
+        let feed_record = FeedRecord { topic, partition: number, offset, value, bytes: record.bytes() };
         match self.normaliser.normalise(&feed_record) {
             Outcome::Event(event) => {
                 partition.count_event(event.county);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::secured;
 use crate::packages;
 use crate::shell::{run_quietly, say};
 
@@ -57,15 +58,21 @@ fn pom() -> String {
     )
 }
 
-/// The command that runs Kafka on `ports` (clients, controller) with its data in `folder`; formats it on first use.
+/// The command that runs Kafka on `ports` (clients, controller, and where it is wanted the secured listener) with its
+/// data in `folder`; formats it on first use.
 pub(super) fn command(folder: &Path, ports: &[u16]) -> Result<Command> {
     let libraries = fetch()?.join("libs/*");
-    let [port, controller_port] = ports else { anyhow::bail!("Kafka needs two ports") };
+    let [port, controller_port, secured_port @ ..] = ports else { anyhow::bail!("Kafka needs two ports or three") };
     let settings = folder.join("server.properties");
     let data = folder.join("data");
     let logger = folder.join("log4j2.properties");
     fs::create_dir_all(&data).with_context(|| format!("create {}", data.display()))?;
-    fs::write(&settings, properties(&data, *port, *controller_port)).context("write server.properties")?;
+    let mut text = properties(&data, *port, *controller_port, secured_port.first().copied());
+    if !secured_port.is_empty() {
+        secured::prepare(folder)?;
+        text.push_str(&secured::properties(folder));
+    }
+    fs::write(&settings, text).context("write server.properties")?;
     fs::write(&logger, LOGGER).context("write log4j2.properties")?;
     let java = || {
         let mut java = Command::new("java");
@@ -75,6 +82,8 @@ pub(super) fn command(folder: &Path, ports: &[u16]) -> Result<Command> {
     if !data.join("meta.properties").is_file() {
         let mut format = java();
         format.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]).arg(&settings);
+        // Without the secured listener as well: a later start on the same data may have it.
+        format.arg("--add-scram").arg(secured::user());
         run_quietly(&mut format)?;
     }
     let mut server = java();
@@ -82,16 +91,17 @@ pub(super) fn command(folder: &Path, ports: &[u16]) -> Result<Command> {
     Ok(server)
 }
 
-fn properties(data: &Path, port: u16, controller_port: u16) -> String {
+fn properties(data: &Path, port: u16, controller_port: u16, secured_port: Option<u16>) -> String {
     let data = data.display();
+    let secured = secured_port.map_or_else(String::new, |port| format!(",SECURED://127.0.0.1:{port}"));
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{secured}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secured}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
 log.dirs={data}
 # One node keeps one copy of everything.
 offsets.topic.replication.factor=1

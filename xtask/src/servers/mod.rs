@@ -7,6 +7,7 @@ mod kafka;
 mod ports;
 mod process;
 mod prometheus;
+mod secured;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub use ports::free as free_ports;
 pub(crate) use process::pause;
 pub use process::{Identity, Life, Process, guard};
 pub use prometheus::{Targets, fetch as fetch_prometheus};
+pub use secured::Secured;
 
 /// The versions of Kafka and of ClickHouse's library that run here.
 pub const VERSIONS: [&str; 2] = [kafka::VERSION, clickhouse::VERSION];
@@ -65,8 +67,21 @@ pub struct Options {
     pub servers: Vec<Server>,
     /// What Prometheus scrapes; not used without it.
     pub targets: Targets,
+    /// Whether Kafka also listens with TLS and a login, beside its open listener.
+    pub secured: bool,
     /// Whether the servers end with this program.
     pub life: Life,
+}
+
+impl Options {
+    /// How many ports a server needs.
+    fn ports_of(&self, server: Server) -> usize {
+        match server {
+            Server::Kafka => 2 + usize::from(self.secured),
+            Server::Clickhouse => 2,
+            Server::Prometheus => 1,
+        }
+    }
 }
 
 /// Where a server is: what the file `stack.json` holds of it.
@@ -83,6 +98,9 @@ struct Place {
 struct Record {
     /// `host:port` of Kafka, if it is part of the stack.
     kafka: Option<String>,
+    /// Kafka's secured listener, if it has one.
+    #[serde(default)]
+    secured: Option<Secured>,
     /// ClickHouse's HTTP address as a URL.
     clickhouse: Option<String>,
     /// Prometheus' address as a URL.
@@ -121,13 +139,13 @@ impl Stack {
                 Server::Prometheus => prometheus::fetch().map(drop)?,
             }
         }
-        // Two ports for each; the one that Prometheus has no use for is left alone.
-        let ports = free_ports(options.servers.len() * 2)?;
-        let new = options.servers.iter().zip(ports.chunks(2)).map(|(server, pair)| {
+        let mut ports = free_ports(options.servers.iter().map(|server| options.ports_of(*server)).sum())?;
+        let new = options.servers.iter().map(|server| {
+            let count = options.ports_of(*server);
+            let new = ports.split_off(ports.len() - count);
             let old = before.iter().find(|place| place.server == *server).map(|place| place.ports.clone());
-            let old = old.filter(|ports| ports::are_free(ports));
-            let count = if *server == Server::Prometheus { 1 } else { 2 };
-            Place { server: *server, ports: old.unwrap_or_else(|| pair[..count].to_vec()), process: None }
+            let old = old.filter(|ports| ports.len() == count && ports::are_free(ports));
+            Place { server: *server, ports: old.unwrap_or(new), process: None }
         });
         let places = new.collect();
         let mut stack = Self { folder, options, places, processes: Vec::new() };
@@ -161,7 +179,8 @@ impl Stack {
             alive.map(|(server, identity)| (server, Process::adopt(server.name(), identity, &log(&folder, server))));
         let processes = processes.collect();
         let servers = record.places.iter().map(|place| place.server).collect();
-        let options = Options { servers, targets: record.targets, life: Life::Detached };
+        let secured = record.secured.is_some();
+        let options = Options { servers, targets: record.targets, secured, life: Life::Detached };
         Ok(Self { folder, options, places: record.places, processes })
     }
 
@@ -171,6 +190,15 @@ impl Stack {
     /// When Kafka is not part of the stack.
     pub fn kafka(&self) -> Result<String> {
         Ok(format!("127.0.0.1:{}", self.port(Server::Kafka)?))
+    }
+
+    /// How to reach Kafka's secured listener.
+    ///
+    /// # Errors
+    /// When Kafka is not part of the stack or has no such listener.
+    pub fn secured(&self) -> Result<Secured> {
+        let port = self.place(Server::Kafka)?.ports.get(2).copied().context("Kafka has no secured listener here")?;
+        Ok(secured::access(&self.folder.join(Server::Kafka.name()), port))
     }
 
     /// The URL of ClickHouse's HTTP interface, without a slash at its end.
@@ -296,6 +324,7 @@ impl Stack {
         }
         let record = Record {
             kafka: self.kafka().ok(),
+            secured: self.secured().ok(),
             clickhouse: self.clickhouse().ok(),
             prometheus: self.prometheus().ok(),
             targets: self.options.targets.clone(),

@@ -41,6 +41,11 @@ impl RowMapper for DeadLetters {
         };
         let topic = header("__connect.errors.topic");
         let value = record.value.unwrap_or_default();
+        // Of a record that was too large the letter has these in place of the value.
+        let hash = match header("backstop.value.sha256") {
+            "" => hex(&Sha256::digest(value)),
+            hash => hash.to_owned(),
+        };
         let row = Row {
             reason: header("backstop.reason"),
             stage: header("__connect.errors.stage"),
@@ -48,8 +53,8 @@ impl RowMapper for DeadLetters {
             origin_topic: topic,
             origin_partition: header("__connect.errors.partition").parse().unwrap_or(-1),
             origin_offset: header("__connect.errors.offset").parse().unwrap_or(-1),
-            value_sha256: hex(&Sha256::digest(value)),
-            value_bytes: value.len(),
+            value_sha256: hash,
+            value_bytes: header("backstop.value.bytes").parse().unwrap_or(value.len()),
             published_at: super::entries::seconds(record.timestamp_ms),
         };
         line(&row, lines)

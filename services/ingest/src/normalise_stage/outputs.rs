@@ -52,13 +52,14 @@ pub(super) fn publish_marker(
 }
 
 /// Publishes a dead letter: key, value and headers as they came, and the reason and origin beside them, under the
-/// names that Kafka Connect has. Of a value that is too large its hash is kept.
+/// names that Kafka Connect has. Of a record that is too large its origin and the hash and length of its value are kept:
+/// a dead letter that were as large could not be published either, and would stop everything behind it.
 pub(super) fn publish_dead_letter(record: &Record<'_>, rejection: &Rejection, outbox: &mut Outbox) {
     let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
-    let hash = match rejection.reason {
-        Reason::RecordTooLarge => record.value.map(value_sha256),
-        _ => None,
-    };
+    let too_large = (rejection.reason == Reason::RecordTooLarge).then(|| {
+        let value = record.value.unwrap_or_default();
+        (value_sha256(value), value.len().to_string())
+    });
     let said = [
         ("__connect.errors.topic", record.topic),
         ("__connect.errors.partition", &partition),
@@ -67,11 +68,16 @@ pub(super) fn publish_dead_letter(record: &Record<'_>, rejection: &Rejection, ou
         ("__connect.errors.exception.message", &rejection.detail),
         ("backstop.reason", rejection.reason.code()),
     ];
-    let hash_said = hash.as_deref().map(|hash| ("backstop.value.sha256", hash));
-    let said = said.into_iter().chain(hash_said).map(|(name, value)| Header { name, value: value.as_bytes() });
-    let headers: Vec<Header<'_>> = record.headers.iter().copied().chain(said).collect();
-    let value = if hash.is_some() { Some(&[][..]) } else { record.value };
-    let dead = Outgoing { output: DEAD_LETTERS, placement: Placement::ByKey, key: record.key, value };
+    let instead = too_large.iter().flat_map(|(hash, length)| {
+        [("backstop.value.sha256", hash.as_str()), ("backstop.value.bytes", length.as_str())]
+    });
+    let said = said.into_iter().chain(instead).map(|(name, value)| Header { name, value: value.as_bytes() });
+    let (key, value, came) = match &too_large {
+        Some(_) => (None, Some(&[][..]), &[][..]),
+        None => (record.key, record.value, record.headers),
+    };
+    let headers: Vec<Header<'_>> = came.iter().copied().chain(said).collect();
+    let dead = Outgoing { output: DEAD_LETTERS, placement: Placement::ByKey, key, value };
     outbox.publish(dead, &headers);
 }
 

@@ -39,6 +39,8 @@ pub struct FeedRecord<'a> {
     pub offset: i64,
     /// The value; none for a tombstone.
     pub value: Option<&'a [u8]>,
+    /// How many bytes the record has, with its key and its headers: a dead letter carries them as well.
+    pub bytes: usize,
 }
 
 /// What a feed record is.
@@ -169,14 +171,13 @@ impl Normaliser {
     /// Says what a record is.
     pub fn normalise(&mut self, record: &FeedRecord<'_>) -> Outcome<'_> {
         self.subjects.clear();
+        if record.bytes > self.record_bytes_max {
+            let detail = format!("the record has {} bytes, at most {} are taken", record.bytes, self.record_bytes_max);
+            return Outcome::Rejected(Rejection::new(Reason::RecordTooLarge, detail));
+        }
         let value = match record.value {
             None | Some([]) => {
                 return Outcome::Rejected(Rejection::new(Reason::EmptyValue, "the record has no value"));
-            }
-            Some(value) if value.len() > self.record_bytes_max => {
-                let detail =
-                    format!("the value has {} bytes, at most {} are taken", value.len(), self.record_bytes_max);
-                return Outcome::Rejected(Rejection::new(Reason::RecordTooLarge, detail));
             }
             Some(value) => value,
         };

@@ -87,7 +87,7 @@ fn single_object(feed: &Feed, event: &Value) -> Vec<u8> {
 }
 
 fn record<'a>(topic: &'a str, value: &'a [u8]) -> FeedRecord<'a> {
-    FeedRecord { topic, partition: 1, offset: 42, value: Some(value) }
+    FeedRecord { topic, partition: 1, offset: 42, value: Some(value), bytes: value.len() }
 }
 
 /// The keys and subject records of an event that must be taken.
@@ -114,7 +114,8 @@ fn taken<R>(catalogue: &Arc<Catalogue>, event: &Value, take: impl FnOnce(Vec<(St
 
 /// Why a value is rejected.
 fn rejected(catalogue: &Arc<Catalogue>, topic: &str, value: Option<&[u8]>) -> Option<Rejection> {
-    match normaliser(catalogue).normalise(&FeedRecord { topic, partition: 1, offset: 42, value }) {
+    let bytes = value.map_or(0, <[u8]>::len);
+    match normaliser(catalogue).normalise(&FeedRecord { topic, partition: 1, offset: 42, value, bytes }) {
         Outcome::Rejected(rejection) => Some(rejection),
         _ => None,
     }
