@@ -54,6 +54,11 @@ impl PipelineSettings {
         let names = self.topics.iter().map(|topic| topic.name.clone());
         names.filter(|name| name.starts_with("feeds.")).collect()
     }
+
+    /// Who has a topic of warnings.
+    fn receivers(&self) -> Vec<String> {
+        self.topics.iter().filter_map(|topic| topic.name.strip_prefix("warnings.").map(str::to_owned)).collect()
+    }
 }
 
 /// The four stages and their log.
@@ -83,7 +88,7 @@ impl MemoryPipeline {
         whole.pipeline.add(normalise, options(0));
         whole.pipeline.add(ingest::resolve()?, options(1));
         whole.pipeline.add(fuse::stage(), options(2));
-        whole.pipeline.add(alert::stage(), options(3));
+        whole.pipeline.add(alert::stage_for(settings.receivers()), options(3));
         Ok(whole)
     }
 
@@ -91,7 +96,7 @@ impl MemoryPipeline {
     pub(crate) fn replay(settings: &PipelineSettings) -> Result<Self> {
         let mut whole = Self::empty(settings)?;
         whole.pipeline.add(fuse::stage(), StageOptions::default());
-        whole.pipeline.add(alert::stage(), StageOptions::default());
+        whole.pipeline.add(alert::stage_for(settings.receivers()), StageOptions::default());
         Ok(whole)
     }
 

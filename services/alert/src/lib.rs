@@ -12,3 +12,8 @@ pub use config::AlertSettings;
 pub fn stage() -> AlertStage {
     AlertStage::default()
 }
+
+/// The stage that tells these receivers, with the default settings beyond them.
+pub fn stage_for(receivers: Vec<String>) -> AlertStage {
+    AlertStage::new(&AlertSettings { receivers, ..AlertSettings::default() })
+}
