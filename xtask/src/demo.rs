@@ -40,6 +40,9 @@ pub struct DemoArguments {
     /// Kill so many services with SIGKILL, one after the other, in the middle of the run, and start each again.
     #[arg(long, default_value_t = 0)]
     kills: u32,
+    /// Let families stay as they are, and departments put nothing right.
+    #[arg(long)]
+    no_changes: bool,
     /// Show no warnings while they arrive.
     #[arg(long)]
     quiet: bool,
@@ -83,6 +86,9 @@ fn embedded(arguments: &DemoArguments) -> Result<()> {
 fn city(command: &mut Command, arguments: &DemoArguments) {
     command.args(["--households", &arguments.households.to_string(), "--months", &arguments.months.to_string()]);
     command.args(["--seed", &arguments.seed.to_string()]);
+    if arguments.no_changes {
+        command.arg("--no-changes");
+    }
     if arguments.quiet {
         command.arg("--quiet");
     }

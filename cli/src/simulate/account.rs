@@ -2,6 +2,7 @@
 //! it was compensated, all of it, whether a feed shows it or not; and the shocks found in it. It knows no feed and
 //! reads no policy.
 
+use schemas::id::CitizenNumber;
 use schemas::{Cause, Day};
 
 /// Days of the window over which spending and compensation are summed.
@@ -22,6 +23,13 @@ pub(crate) enum Effect {
     Income(i64),
     /// The number of members changes by so much.
     Members(i32),
+    /// Members come or go together with the income that they bring.
+    People {
+        /// How many; negative for those who go.
+        members: i32,
+        /// What they bring in a year, in fen; negative for what goes.
+        income_fen: i64,
+    },
     /// A safeguard is lost (house, water, school).
     Lose(Safeguard),
     /// A safeguard holds again.
@@ -48,6 +56,8 @@ pub(crate) struct Change {
     pub(crate) effect: Effect,
     /// The exogenous event behind it, by its place among the household's.
     pub(crate) event: Option<usize>,
+    /// Whose it is: it goes where the person goes. None for what is the household's.
+    pub(crate) person: Option<CitizenNumber>,
 }
 
 /// An exogenous event: an illness, an accident, a lost job, a disaster; with all that follows from it.
@@ -113,13 +123,11 @@ impl Account {
     }
 
     /// Income expected for the next 12 months, in fen.
-    #[cfg(test)]
     pub(crate) fn expected_fen(&self) -> i64 {
         self.expected_fen
     }
 
     /// Members who share it.
-    #[cfg(test)]
     pub(crate) fn members(&self) -> i64 {
         self.members
     }
@@ -141,6 +149,17 @@ impl Account {
         if self.members <= 0 { 0 } else { (self.expected_fen + self.rolling_fen) / self.members }
     }
 
+    /// Takes over what another household spent and was compensated, and whether its children miss school: it is merged
+    /// into this one on a day. Its income and members come as changes; its house and water stay behind.
+    pub(crate) fn absorb(&mut self, other: &mut Self, day: Day, line_fen: i64) {
+        self.rolling.append(&mut other.rolling);
+        self.rolling_fen += std::mem::take(&mut other.rolling_fen);
+        self.lost |= other.lost & Safeguard::School as u8;
+        other.lost = 0;
+        self.mark(day, line_fen);
+        other.mark(day, line_fen);
+    }
+
     /// Takes a change, and tells by `events` whether it makes a shock of the event behind it.
     pub(crate) fn apply(&mut self, change: &Change, events: &mut [Exogenous], line_fen: i64) {
         self.expire(change.day, line_fen);
@@ -151,6 +170,10 @@ impl Account {
             Effect::Compensate(fen) => self.roll(change.day, fen),
             Effect::Income(fen) => self.expected_fen += fen,
             Effect::Members(members) => self.members += i64::from(members),
+            Effect::People { members, income_fen } => {
+                self.members += i64::from(members);
+                self.expected_fen += income_fen;
+            }
             Effect::Lose(safeguard) => self.lost |= safeguard as u8,
             Effect::Restore(safeguard) => self.lost &= !(safeguard as u8),
         }
@@ -230,7 +253,11 @@ mod tests {
         let mut account = Account::open(expected_yuan * 100, 2, day(-1), LINE);
         let mut events = [Exogenous::new("test", &[Cause::Illness], day(0))];
         for (when, effect) in changes {
-            account.apply(&Change { day: day(*when), effect: *effect, event: Some(0) }, &mut events, LINE);
+            account.apply(
+                &Change { day: day(*when), effect: *effect, event: Some(0), person: None },
+                &mut events,
+                LINE,
+            );
         }
         events[0].onset.map(|found| found.0 - 20_000)
     }
@@ -253,6 +280,8 @@ mod tests {
             ("already below, deeper by and by", 16_000, vec![(5, bill(1_200)), (30, bill(800))], Some(30)),
             ("a lost wage", 40_000, vec![(0, Effect::Income(-2_400_000))], Some(0)),
             ("a birth", 20_000, vec![(0, Effect::Members(1))], Some(0)),
+            ("an earner joins", 18_000, vec![(0, Effect::People { members: 1, income_fen: 900_000 })], None),
+            ("an earner leaves", 20_000, vec![(0, Effect::People { members: -1, income_fen: -1_200_000 })], Some(0)),
             ("a lost house in good times", 90_000, vec![(2, Effect::Lose(Safeguard::House))], Some(2)),
         ] {
             assert_eq!(onset(expected_yuan, &changes), found, "{what}");
@@ -262,7 +291,7 @@ mod tests {
     #[test]
     fn spending_leaves_the_account_after_twelve_months() {
         let mut account = Account::open(2_000_000, 2, day(0), LINE);
-        let spend = Change { day: day(10), effect: Effect::Spend(500_000), event: None };
+        let spend = Change { day: day(10), effect: Effect::Spend(500_000), event: None, person: None };
         account.apply(&spend, &mut [], LINE);
         assert_eq!(account.true_pc_fen(), 750_000);
         account.expire(day(10 + WINDOW_DAYS), LINE);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use schemas::{Day, Month};
 
+use super::changes::ChangeRates;
 use super::defects::Rates;
 use super::dice::{Dice, Purpose};
 use super::income;
@@ -30,8 +31,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// The first day of the first month. The first load is published on the day before it.
     pub(crate) start: Day,
-    /// Whether deaths, departures and corrections happen.
-    pub(crate) changes: bool,
+    /// How families change, and how often departments put right what they said.
+    pub(crate) changes: ChangeRates,
     /// The rates of defects.
     pub(crate) rates: Rates,
     /// The line of the ground truth (domain section 8.4), in fen a head and year.
@@ -43,14 +44,15 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// A city with the default rates, from 2025-01-01, 12 months of it history, on one thread.
+    /// A city with the default rates of defects, whose families stay as they are, from 2025-01-01, 12 months of it
+    /// history, on one thread.
     pub(crate) fn new(households: u32, months: u32, seed: u64) -> Self {
         Self {
             households,
             months,
             seed,
             start: Month::of(2025, 1).map(Month::first_day).unwrap_or_default(),
-            changes: false,
+            changes: ChangeRates::none(),
             rates: Rates::default(),
             line_fen: super::truth::LINE_FEN,
             history_months: 12,
@@ -72,7 +74,7 @@ impl Settings {
 /// The city.
 pub(crate) struct City {
     settings: Settings,
-    households: Vec<Household>,
+    chunks: Vec<Vec<Household>>,
     pending: BTreeMap<Day, Vec<Batch>>,
     today: Day,
 }
@@ -109,7 +111,7 @@ impl City {
     /// Draws the population and what the departments hold about it.
     pub(crate) fn new(settings: Settings) -> Self {
         let (seed, start, line_fen) = (settings.seed, settings.start, settings.line_fen);
-        let mut city = Self { today: settings.first_day(), settings, households: Vec::new(), pending: BTreeMap::new() };
+        let mut city = Self { today: settings.first_day(), settings, chunks: Vec::new(), pending: BTreeMap::new() };
         let places: Vec<u32> = (0..city.settings.households).collect();
         let drawn = in_parallel(
             places.chunks(CHUNK_HOUSEHOLDS).collect(),
@@ -119,7 +121,7 @@ impl City {
                 places.iter().map(|index| income::household(seed, *index, start, line_fen)).collect::<Vec<_>>()
             },
         );
-        city.households = drawn.into_iter().flatten().collect();
+        city.chunks = drawn;
         city.make(start.month(), true);
         city
     }
@@ -144,23 +146,33 @@ impl City {
 
     /// The households as they are after the months made so far.
     #[cfg(test)]
-    pub(crate) fn households(&self) -> &[Household] {
-        &self.households
+    pub(crate) fn households(&self) -> impl Iterator<Item = &Household> {
+        self.chunks.iter().flatten()
     }
 
     /// The ground truth up to the months made so far.
     pub(crate) fn truth(&self) -> Truth {
-        Truth::of(&self.settings, &self.households, self.today.plus(-1))
+        Truth::of(&self.settings, self.chunks.iter().flatten(), self.today.plus(-1))
     }
 
     /// Makes a month, or the first load.
     fn make(&mut self, month: Month, load: bool) {
         let settings = &self.settings;
-        let households: Vec<&mut [Household]> = self.households.chunks_mut(CHUNK_HOUSEHOLDS).collect();
+        let chunks: Vec<(usize, &mut Vec<Household>)> = self.chunks.iter_mut().enumerate().collect();
         let sink = || (Sink::new(settings.first_day(), settings.end()), Text::default());
-        let made: Vec<Made> = in_parallel(households, settings.threads, sink, |(sink, text), households| {
+        let made: Vec<Made> = in_parallel(chunks, settings.threads, sink, |(sink, text), (chunk, households)| {
             for household in households.iter_mut() {
                 live(settings, household, month, load, sink, text);
+            }
+            if !load {
+                let dice = Dice::new(settings.seed, Purpose::Moves, chunk as u64, month.0);
+                let mut scene = scene(settings, month, dice, sink, text);
+                life::moves(&mut scene, households);
+                *text = scene.text;
+                for household in households.iter_mut() {
+                    household.book(month.last_day(), settings.line_fen);
+                    household.month_ends.push(household.account.true_pc_fen());
+                }
             }
             sink.take()
         });
@@ -170,41 +182,31 @@ impl City {
     }
 }
 
-/// One household's month.
-fn live(settings: &Settings, household: &mut Household, month: Month, load: bool, sink: &mut Sink, text: &mut Text) {
-    let stream = if load { 0 } else { month.0 };
-    let mut scene = Scene {
+fn scene<'a>(settings: &'a Settings, month: Month, dice: Dice, sink: &'a mut Sink, text: &mut Text) -> Scene<'a> {
+    Scene {
         seed: settings.seed,
         rates: &settings.rates,
-        changes: settings.changes,
+        changes: &settings.changes,
         line_fen: settings.line_fen,
         month,
         start: settings.start,
-        dice: Dice::new(settings.seed, Purpose::Life, u64::from(household.index), stream),
+        dice,
         sink,
         text: std::mem::take(text),
-    };
+    }
+}
+
+/// One household's month, but for who moves in or out.
+fn live(settings: &Settings, household: &mut Household, month: Month, load: bool, sink: &mut Sink, text: &mut Text) {
+    let stream = u64::from(household.index) | u64::from(household.branch) << 32;
+    let dice = Dice::new(settings.seed, Purpose::Life, stream, if load { 0 } else { month.0 });
+    let mut scene = scene(settings, month, dice, sink, text);
     if load {
         life::begin(&mut scene, household);
     } else {
         life::month(&mut scene, household);
-        book(household, month.last_day(), settings.line_fen);
     }
     *text = scene.text;
-}
-
-/// Applies the changes of the account up to a day, in the order of their days.
-fn book(household: &mut Household, until: Day, line_fen: i64) {
-    let mut future = std::mem::take(&mut household.future);
-    future.sort_by_key(|change| change.day);
-    let due = future.partition_point(|change| change.day <= until);
-    for change in &future[..due] {
-        household.account.apply(change, &mut household.events, line_fen);
-    }
-    household.account.expire(until, line_fen);
-    future.drain(..due);
-    household.future = future;
-    household.month_ends.push(household.account.true_pc_fen());
 }
 
 /// Works through the items on so many threads; the results are in the order of the items, whoever made them.

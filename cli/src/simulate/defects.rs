@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | `bad_number_ppm` | 3,000 of events with a person | the check character of the citizen number is wrong |
 //! | `certificate_ppm` | 10,000 of events with a person | a certificate of 20 or 22 characters in place of the number (valid); the disabled persons' federation always does so |
+//! | `old_number_ppm` | 2,000 of events with a person born before 2000 | the number of 15 digits, of the old kind (valid) |
+//! | `lower_case_ppm` | 100,000 of numbers that end in X | the X in lower case (valid) |
 //! | `number_in_event_id_ppm` | 30,000 of events with a person | the event id contains the citizen number; civil affairs always does so |
 //! | `number_in_document_ppm` | 100,000 of events with a document | the document number contains it |
 //! | `resent_ppm` | 5,000 of events | the same event comes again within 20 days |
@@ -40,6 +42,10 @@ pub(crate) struct Rates {
     pub(crate) bad_number_ppm: u32,
     #[arg(long, default_value_t = 10_000)]
     pub(crate) certificate_ppm: u32,
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) old_number_ppm: u32,
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) lower_case_ppm: u32,
     #[arg(long, default_value_t = 30_000)]
     pub(crate) number_in_event_id_ppm: u32,
     #[arg(long, default_value_t = 100_000)]
@@ -78,6 +84,8 @@ impl Default for Rates {
         Self {
             bad_number_ppm: 3_000,
             certificate_ppm: 10_000,
+            old_number_ppm: 2_000,
+            lower_case_ppm: 100_000,
             number_in_event_id_ppm: 30_000,
             number_in_document_ppm: 100_000,
             resent_ppm: 5_000,
@@ -103,6 +111,8 @@ impl Rates {
         Self {
             bad_number_ppm: 0,
             certificate_ppm: 0,
+            old_number_ppm: 0,
+            lower_case_ppm: 0,
             number_in_event_id_ppm: 0,
             number_in_document_ppm: 0,
             resent_ppm: 0,

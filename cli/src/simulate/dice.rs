@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     Life = 2,
     /// What happens to a village in a month.
     Village = 3,
+    /// Who moves between the households of a chunk in a month.
+    Moves = 4,
 }
 
 /// A stream of draws.

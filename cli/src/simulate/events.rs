@@ -70,8 +70,77 @@ pub(crate) trait Body {
     const EVENT: usize;
     /// How many fields it has.
     const FIELDS: usize;
+    /// Whether it has an amount or a date that can be wrong.
+    const CAN_BE_WRONG: bool;
     /// Writes them in the order of the schema.
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error>;
+    /// The same with a mistake.
+    #[must_use]
+    fn with(&self, wrong: Wrong) -> Self
+    where
+        Self: Sized;
+}
+
+/// A mistake: every amount of the event multiplied by so many percent, every date moved by so many days.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wrong {
+    /// Of the amounts, in percent.
+    pub(crate) percent: i64,
+    /// By which dates are moved.
+    pub(crate) days: i32,
+}
+
+/// A value that may be wrong, by the name of its field; those of most types never are.
+trait Mistakable: Sized {
+    fn mistaken(self, _name: &str, _wrong: Wrong) -> Self {
+        self
+    }
+}
+
+impl Mistakable for i64 {
+    fn mistaken(self, name: &str, wrong: Wrong) -> Self {
+        if is_amount(name) { self / 100 * wrong.percent } else { self }
+    }
+}
+
+impl Mistakable for Option<i64> {
+    fn mistaken(self, name: &str, wrong: Wrong) -> Self {
+        self.map(|amount| amount.mistaken(name, wrong))
+    }
+}
+
+impl Mistakable for i32 {
+    fn mistaken(self, name: &str, wrong: Wrong) -> Self {
+        if is_date(name) { self + wrong.days } else { self }
+    }
+}
+
+impl Mistakable for bool {}
+impl Mistakable for Option<bool> {}
+impl Mistakable for Option<i32> {}
+impl Mistakable for Cause {}
+impl Mistakable for Option<Cause> {}
+impl Mistakable for &str {}
+impl Mistakable for Option<&str> {}
+impl<T> Mistakable for &[T] {}
+
+const fn is_amount(name: &str) -> bool {
+    ends_with(name.as_bytes(), b"_fen")
+}
+
+const fn is_date(name: &str) -> bool {
+    ends_with(name.as_bytes(), b"_date")
+}
+
+const fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    let mut left = end.len();
+    if text.len() < left {
+        return false;
+    }
+    while left > 0 && text[text.len() - end.len() + left - 1] == end[left - 1] {
+        left -= 1;
+    }
+    left == 0
 }
 
 /// A whole event, ready for the encoder.
@@ -129,9 +198,13 @@ macro_rules! events {
             impl $(<$life>)? Body for $name $(<$life>)? {
                 const EVENT: usize = Place::$name as usize;
                 const FIELDS: usize = [$(stringify!($field)),*].len();
+                const CAN_BE_WRONG: bool = $(is_amount(stringify!($field)) || is_date(stringify!($field)) ||)* false;
                 fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
                     $(out.serialize_field(plain(stringify!($field)), &self.$field)?;)*
                     Ok(())
+                }
+                fn with(&self, wrong: Wrong) -> Self {
+                    Self { $($field: self.$field.mistaken(stringify!($field), wrong)),* }
                 }
             }
         )*

@@ -9,7 +9,6 @@
 use schemas::{Class, Day};
 
 use super::dice::{Dice, Purpose};
-use super::places;
 use super::population::{CROPS, Farm, Household, Job, Labour, Member, people};
 
 /// Mean income a head by quintile, in yuan.
@@ -38,29 +37,12 @@ pub(crate) fn household(seed: u64, index: u32, start: Day, line_fen: i64) -> Hou
     let mut dice = Dice::new(seed, Purpose::Population, u64::from(index), 0);
     let members = people(index, start, &mut dice);
     let (quintile, per_head_fen) = income_per_head(&mut dice);
-    let mut household = Household {
-        index,
-        code: places::household_code(index),
-        slots: members.len() as u32,
-        members,
-        classes: Vec::new(),
-        farm: None,
-        odd_fen: 0,
-        dividend_fen: 0,
-        subsidy_fen: 0,
-        post_fen: 0,
-        dibao_fen: 0,
-        tekun_fen: 0,
-        covered: false,
-        survey_month: Some(dice.days(9, 11) as u8),
-        registered: start.plus(-1),
-        account: super::account::Account::default(),
-        events: Vec::new(),
-        future: Vec::new(),
-        surveys: Vec::new(),
-        month_ends: Vec::new(),
-        next_event: 0,
-    };
+    let mut household = Household::empty(index, 0, start.plus(-1));
+    household.survey_month = Some(dice.days(9, 11) as u8);
+    household.slots.start = members.len() as u32;
+    for member in members {
+        household.take_in(member, start.plus(-1));
+    }
     household.classes = classes(&household.members, quintile, start, &mut dice);
     household.covered = dice.chance(if household.is_listed() { 450_000 } else { 80_000 });
     endow(&mut household, per_head_fen, start, &mut dice);

@@ -95,7 +95,7 @@ pub(crate) struct Report {
 /// Judges the requests of a run against its truth, up to the last closed day.
 pub(crate) fn judge(truth: &Truth, requests: &[Request], last_closed: Day) -> Report {
     let window = (truth.city.judged_from, last_closed);
-    let asked = ByHousehold::new(requests);
+    let asked = ByHousehold::new(truth, requests);
     let shocks: Vec<&Shock> = truth
         .shocks
         .iter()
@@ -149,11 +149,14 @@ pub(crate) fn is_meant(shock: &Shock) -> bool {
     in_time(shock.carried) && in_time(shock.known)
 }
 
-/// The requests of each household, in the order of their days.
-struct ByHousehold<'a>(BTreeMap<HouseholdCode, Vec<&'a Request>>);
+/// The requests of each household, in the order of their days, and what became of households that ended.
+struct ByHousehold<'a> {
+    requests: BTreeMap<HouseholdCode, Vec<&'a Request>>,
+    became: BTreeMap<HouseholdCode, (Day, HouseholdCode)>,
+}
 
 impl<'a> ByHousehold<'a> {
-    fn new(requests: &'a [Request]) -> Self {
+    fn new(truth: &Truth, requests: &'a [Request]) -> Self {
         let mut by: BTreeMap<HouseholdCode, Vec<&Request>> = BTreeMap::new();
         for request in requests {
             by.entry(request.household).or_default().push(request);
@@ -161,7 +164,8 @@ impl<'a> ByHousehold<'a> {
         for requests in by.values_mut() {
             requests.sort_by_key(|request| request.day);
         }
-        Self(by)
+        let ended = truth.households.iter().filter_map(|one| Some((one.household, one.merged_into?)));
+        Self { requests: by, became: ended.collect() }
     }
 
     /// Days from the first request that catches the shock to its onset; none where it is not caught.
@@ -170,8 +174,21 @@ impl<'a> ByHousehold<'a> {
         let catches = |request: &&&Request| {
             in_time.contains(&request.day) && shock.causes.contains(&request.cause) && counts(request)
         };
-        let request = self.0.get(&shock.household)?.iter().find(catches)?;
-        Some(shock.onset.0 - request.day.0)
+        let found = |household| self.requests.get(household).and_then(|requests| requests.iter().find(catches));
+        if let Some(request) = found(&shock.household) {
+            return Some(shock.onset.0 - request.day.0);
+        }
+        // What befell a household that has moved into another is seen there from that day on.
+        let mut household = shock.household;
+        for _ in 0..self.became.len() {
+            let (day, next) = self.became.get(&household)?;
+            let mut there = self.requests.get(next).into_iter().flatten();
+            if let Some(request) = there.find(|one| catches(one) && one.day >= *day) {
+                return Some(shock.onset.0 - request.day.0);
+            }
+            household = *next;
+        }
+        None
     }
 }
 
@@ -251,6 +268,8 @@ mod tests {
             without_safeguard: spans(without),
             known: vec![(day(0), day(100))],
             true_pc_fen: Vec::new(),
+            members: Vec::new(),
+            merged_into: None,
         }
     }
 
@@ -295,6 +314,23 @@ mod tests {
                 shock(3, 80, 80, Some(81), Some(80)),
                 shock(4, -20, -10, Some(-9), None),
             ],
+        }
+    }
+
+    #[test]
+    fn what_befell_a_household_that_moved_into_another_is_asked_for_there() {
+        let mut truth = truth();
+        truth.households[0].merged_into = Some((day(15), code(5)));
+        truth.households.push(household(5, &[], &[]));
+        truth.households[4].merged_into = Some((day(25), code(6)));
+        for (what, request, recall) in [
+            ("the old code", request(1, 12, "R04", Cause::Illness), 0.5),
+            ("the new code", request(5, 16, "R04", Cause::Illness), 0.5),
+            ("the new code, before it moved", request(5, 14, "R04", Cause::Illness), 0.0),
+            ("the code after that", request(6, 25, "R04", Cause::Illness), 0.5),
+            ("another household", request(4, 25, "R04", Cause::Illness), 0.0),
+        ] {
+            assert_eq!(judge(&truth, &[request], day(99)).recall, Some(recall), "{what}");
         }
     }
 

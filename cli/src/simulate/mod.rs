@@ -3,6 +3,7 @@
 //! no stage. `City::next_day` streams it; `files` keeps it; `judge` judges.
 
 mod account;
+mod changes;
 mod city;
 mod defects;
 mod dice;
@@ -15,6 +16,7 @@ mod places;
 mod population;
 mod scene;
 mod sink;
+mod slips;
 #[cfg(test)]
 mod tests;
 mod truth;
@@ -28,6 +30,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use schemas::Day;
 
+use changes::ChangeRates;
 pub(crate) use city::{City, Settings};
 pub(crate) use defects::Rates;
 pub(crate) use events::DEPARTMENTS;
@@ -60,9 +63,9 @@ pub(crate) struct CityArgs {
     /// Months at the beginning that are history: shocks are judged from then on.
     #[arg(long, default_value_t = 12)]
     pub(crate) history_months: u32,
-    /// Lets people die, leave and marry in, and departments take events back.
+    /// Families stay as they are, and no department puts right what it said: every rate of changes is 0.
     #[arg(long)]
-    pub(crate) changes: bool,
+    pub(crate) no_changes: bool,
     /// Threads; all processors by default.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -72,6 +75,9 @@ pub(crate) struct CityArgs {
     /// The rates of defects.
     #[command(flatten)]
     pub(crate) rates: Rates,
+    /// The rates of changes.
+    #[command(flatten)]
+    pub(crate) changes: ChangeRates,
 }
 
 /// The command `simulate`.
@@ -106,7 +112,7 @@ impl CityArgs {
             months: self.months,
             seed: self.seed,
             start: self.start,
-            changes: self.changes,
+            changes: if self.no_changes { ChangeRates::none() } else { self.changes.clone() },
             rates: if self.no_defects { Rates::none() } else { self.rates.clone() },
             line_fen: truth::LINE_FEN,
             history_months: self.history_months,

@@ -13,6 +13,8 @@ pub(crate) const VILLAGE_HOUSEHOLDS: u32 = 200;
 const TOWNSHIP_VILLAGES: u32 = 12;
 /// Numbers kept for the members of a household, those who join later included.
 pub(crate) const MEMBERS_MAX: u32 = 12;
+/// Households that can split off from one.
+pub(crate) const BRANCHES_MAX: u32 = 9;
 /// Households of a county whose members' numbers come from one area code: so many fit into the 365,000 numbers of
 /// a year of birth.
 const AREA_HOUSEHOLDS: u32 = 30_000;
@@ -31,14 +33,15 @@ pub(crate) const fn county(household: u32) -> usize {
     village(household) as usize % COUNTIES.len()
 }
 
-/// The code of a household, from its place in the city. Cities of more than 2 million households do not fit into
-/// the codes of 11 counties.
-pub(crate) fn household_code(household: u32) -> HouseholdCode {
+/// The code of a household, from its place in the city; those that split off from it later are its branches, 1 to
+/// [`BRANCHES_MAX`]. Cities of more than 2 million households do not fit into the codes of 11 counties.
+pub(crate) fn household_code(household: u32, branch: u32) -> HouseholdCode {
     let place = village(household) / COUNTIES.len() as u32;
+    let local = household % VILLAGE_HOUSEHOLDS;
+    let serial = if branch == 0 { local + 1 } else { 1_000 + local * 10 + branch };
     let village_code =
         u64::from(COUNTIES[county(household)]) * 1_000_000 + u64::from(100 + place / TOWNSHIP_VILLAGES) * 1_000;
-    let number = (village_code + u64::from(200 + place % TOWNSHIP_VILLAGES)) * 10_000
-        + u64::from(household % VILLAGE_HOUSEHOLDS + 1);
+    let number = (village_code + u64::from(200 + place % TOWNSHIP_VILLAGES)) * 10_000 + u64::from(serial);
     #[expect(clippy::expect_used, reason = "431... times 10^10 has 16 digits for every household of 32 bits")]
     HouseholdCode::from_number(number).expect("16 digits")
 }
@@ -67,8 +70,9 @@ mod tests {
         let mut codes = BTreeSet::new();
         let mut numbers = BTreeSet::new();
         for household in (0..3_000).chain(400_000..401_000) {
-            let code = household_code(household);
-            assert!(codes.insert(code));
+            let code = household_code(household, 0);
+            assert!((0..=BRANCHES_MAX).all(|branch| codes.insert(household_code(household, branch))), "{household}");
+            assert_eq!(household_code(household, 3).village(), code.village());
             assert_eq!(code.county().0 as u32, COUNTIES[county(household)]);
             for slot in 0..MEMBERS_MAX {
                 assert!(numbers.insert(citizen_number(household, slot, 1980)), "{household} {slot}");
@@ -78,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_village_lies_in_one_county() {
-        assert_eq!(household_code(0).village(), household_code(199).village());
-        assert_ne!(household_code(199).village(), household_code(200).village());
+        assert_eq!(household_code(0, 0).village(), household_code(199, 0).village());
+        assert_ne!(household_code(199, 0).village(), household_code(200, 0).village());
     }
 }

@@ -8,7 +8,7 @@
 //! Healthcare Security Administration (2023: above 95%). Incomes: see `income`.
 
 use schemas::id::CitizenNumber;
-use schemas::{Class, Day, HouseholdCode};
+use schemas::{Class, Day, HouseholdCode, Month};
 
 use super::account::{Account, Exogenous};
 use super::dice::Dice;
@@ -95,6 +95,16 @@ impl Member {
     pub(crate) fn age(&self, day: Day) -> i32 {
         (day.0 - self.number.birth_day().0) * 4 / 1461
     }
+
+    /// What the person can be expected to bring in a year, in fen: wage and pension. A lost job counts with what is
+    /// expected of it still.
+    pub(crate) fn brings_fen(&self, lost_share_ppm: i64) -> i64 {
+        let wage = self.job.map_or(0, |job| {
+            let year = job.wage_fen * 12;
+            if job.lost.is_some() { year - lost_wage_fen(year, lost_share_ppm) } else { year }
+        });
+        wage + self.pension_fen * 12
+    }
 }
 
 /// A farm.
@@ -132,17 +142,40 @@ pub(crate) const CROPS: [Crop; 6] = [
     Crop { code: "vegetable", price_fen: 320, sales: &[(3, 25), (5, 25), (7, 25), (10, 25)] },
 ];
 
+/// A person in a household: from one day until before another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stay {
+    /// Who.
+    pub(crate) person: CitizenNumber,
+    /// The first day.
+    pub(crate) from: Day,
+    /// The first day on which the person is there no more; none while it is.
+    pub(crate) until: Option<Day>,
+}
+
 /// A household.
 #[derive(Clone, Debug)]
 pub(crate) struct Household {
-    /// Its place in the city.
+    /// Its place in the city, or that of the household from which it split off.
     pub(crate) index: u32,
+    /// Which of those that split off it is, from 1; 0 for one that was there from the beginning.
+    pub(crate) branch: u32,
+    /// How many split off from it.
+    pub(crate) branches: u32,
     /// Its code.
     pub(crate) code: HouseholdCode,
     /// Its members.
     pub(crate) members: Vec<Member>,
-    /// How many slots of citizen numbers are used.
-    pub(crate) slots: u32,
+    /// The slots of citizen numbers that are left for those who are born or come.
+    pub(crate) slots: std::ops::Range<u32>,
+    /// Who left for nowhere and may come back.
+    pub(crate) away: Vec<Member>,
+    /// Who lived in it, and when.
+    pub(crate) stays: Vec<Stay>,
+    /// The day on which it moved into another household, and that one's code.
+    pub(crate) merged_into: Option<(Day, HouseholdCode)>,
+    /// The month in which it took another household in.
+    pub(crate) took_in: Option<Month>,
     /// Its classes, in the order of [`Class::ALL`].
     pub(crate) classes: Vec<Class>,
     /// Its farm.
@@ -180,6 +213,80 @@ pub(crate) struct Household {
 }
 
 impl Household {
+    /// A household in which nobody lives yet, and which has nothing.
+    pub(crate) fn empty(index: u32, branch: u32, registered: Day) -> Self {
+        Self {
+            index,
+            branch,
+            branches: 0,
+            code: places::household_code(index, branch),
+            members: Vec::new(),
+            slots: 0..places::MEMBERS_MAX,
+            away: Vec::new(),
+            stays: Vec::new(),
+            merged_into: None,
+            took_in: None,
+            classes: Vec::new(),
+            farm: None,
+            odd_fen: 0,
+            dividend_fen: 0,
+            subsidy_fen: 0,
+            post_fen: 0,
+            dibao_fen: 0,
+            tekun_fen: 0,
+            covered: false,
+            survey_month: None,
+            registered,
+            account: Account::default(),
+            events: Vec::new(),
+            future: Vec::new(),
+            surveys: Vec::new(),
+            month_ends: Vec::new(),
+            next_event: 0,
+        }
+    }
+
+    /// A number for somebody who is born or comes from nowhere, born in a year; none where all are given away.
+    pub(crate) fn new_number(&mut self, birth_year: i32) -> Option<CitizenNumber> {
+        let slot = self.slots.next()?;
+        Some(places::citizen_number(self.index, slot, birth_year))
+    }
+
+    /// Since when a person lives in it; none where the person does not.
+    pub(crate) fn lives_since(&self, person: CitizenNumber) -> Option<Day> {
+        let stay = self.stays.iter().rev().find(|stay| stay.person == person)?;
+        stay.until.is_none().then_some(stay.from)
+    }
+
+    /// Takes somebody in from a day on.
+    pub(crate) fn take_in(&mut self, member: Member, day: Day) {
+        self.stays.push(Stay { person: member.number, from: day, until: None });
+        self.members.push(member);
+    }
+
+    /// Takes out the member at a place, who is there no more from a day on.
+    pub(crate) fn take_out(&mut self, at: usize, day: Day) -> Member {
+        let member = self.members.remove(at);
+        let here = self.stays.iter_mut().rev().find(|stay| stay.person == member.number);
+        if let Some(stay) = here {
+            stay.until = Some(day);
+        }
+        member
+    }
+
+    /// Applies the changes of the account up to a day, in the order of their days.
+    pub(crate) fn book(&mut self, until: Day, line_fen: i64) {
+        let mut future = std::mem::take(&mut self.future);
+        future.sort_by_key(|change| change.day);
+        let due = future.partition_point(|change| change.day <= until);
+        for change in &future[..due] {
+            self.account.apply(change, &mut self.events, line_fen);
+        }
+        self.account.expire(until, line_fen);
+        future.drain(..due);
+        self.future = future;
+    }
+
     /// Whether it belongs to a listed class.
     pub(crate) fn is_listed(&self) -> bool {
         self.classes.iter().any(|class| class.is_listed())
@@ -194,19 +301,9 @@ impl Household {
     /// dividend and what nobody sees: the income expected for 12 months by its parts, in fen. Lost jobs count with
     /// what is expected of them still (`expected_fen` of the account moves by the same amounts).
     pub(crate) fn expected_parts_fen(&self, lost_share_ppm: i64) -> i64 {
-        let wages: i64 = self
-            .members
-            .iter()
-            .filter_map(|member| member.job)
-            .map(|job| {
-                let year = job.wage_fen * 12;
-                if job.lost.is_some() { year - lost_wage_fen(year, lost_share_ppm) } else { year }
-            })
-            .sum();
-        let pensions: i64 = self.members.iter().map(|member| member.pension_fen * 12).sum();
+        let earned: i64 = self.members.iter().map(|member| member.brings_fen(lost_share_ppm)).sum();
         let farm = self.farm.map_or(0, |farm| farm.gross_fen - farm.cost_fen - farm.lost.map_or(0, |(_, fen)| fen));
-        wages
-            + pensions
+        earned
             + farm
             + self.odd_fen
             + self.dividend_fen

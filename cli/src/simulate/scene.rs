@@ -7,12 +7,14 @@ use schemas::id::CitizenNumber;
 use schemas::{Cause, Day, Month, Op};
 
 use super::account::{Change, Effect, Exogenous};
+use super::changes::ChangeRates;
 use super::defects::Rates;
 use super::dice::Dice;
 use super::events::{Body, EVENTS, Head};
 use super::places;
 use super::population::Household;
 use super::sink::{Sink, WRITERS};
+use super::slips::{Slip, Writing};
 
 /// Length of an oversized record, in bytes.
 const OVERSIZED_BYTES: usize = 1_500_000;
@@ -28,8 +30,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) seed: u64,
     /// The rates of defects.
     pub(crate) rates: &'a Rates,
-    /// Whether deaths, departures and corrections happen.
-    pub(crate) changes: bool,
+    /// How families change, and how often departments put right what they said.
+    pub(crate) changes: &'a ChangeRates,
     /// The line below which verifiers find a household poor, in fen a head and year.
     pub(crate) line_fen: i64,
     /// The month.
@@ -62,24 +64,41 @@ pub(crate) struct Told {
     /// Days after which the department reports it, when nothing goes wrong.
     pub(crate) after_days: i32,
     /// Whether a paper stands behind it.
-    pub(crate) paper: bool,
+    pub(crate) paper: Paper,
+}
+
+/// The paper behind an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paper {
+    /// None.
+    None,
+    /// One of its own.
+    Own,
+    /// That of the event told last, as another department spells its number.
+    Last,
 }
 
 impl Told {
     /// About a person.
     pub(crate) fn person(number: CitizenNumber, occurred: Day, after_days: i32) -> Self {
-        Self { person: Some(number), occurred, after_days, paper: false }
+        Self { person: Some(number), occurred, after_days, paper: Paper::None }
     }
 
     /// About the household.
     pub(crate) fn household(occurred: Day, after_days: i32) -> Self {
-        Self { person: None, occurred, after_days, paper: false }
+        Self { person: None, occurred, after_days, paper: Paper::None }
     }
 
     /// With a paper behind it.
     #[must_use]
     pub(crate) fn with_paper(self) -> Self {
-        Self { paper: true, ..self }
+        Self { paper: Paper::Own, ..self }
+    }
+
+    /// With the paper of the event told last.
+    #[must_use]
+    pub(crate) fn with_last_paper(self) -> Self {
+        Self { paper: Paper::Last, ..self }
     }
 }
 
@@ -104,12 +123,28 @@ impl Scene<'_> {
 
     /// Queues a change of the account.
     pub(crate) fn later(household: &mut Household, day: Day, effect: Effect, event: Option<usize>) {
-        household.future.push(Change { day, effect, event });
+        household.future.push(Change { day, effect, event, person: None });
+    }
+
+    /// Queues a change that goes where the person goes.
+    pub(crate) fn later_of(
+        household: &mut Household,
+        person: CitizenNumber,
+        day: Day,
+        effect: Effect,
+        event: Option<usize>,
+    ) {
+        household.future.push(Change { day, effect, event, person: Some(person) });
     }
 
     /// Reports an event that belongs to an exogenous one, which is carried by it from its publication on.
     pub(crate) fn tell_of<B: Body>(&mut self, household: &mut Household, event: Option<usize>, told: Told, body: &B) {
         let published = self.tell(household, told, body);
+        Self::carry(household, event, published);
+    }
+
+    /// Notes that a feed carried an event of the exogenous one on a day.
+    pub(crate) fn carry(household: &mut Household, event: Option<usize>, published: Option<Day>) {
         if let (Some(day), Some(event)) = (published, event.and_then(|at| household.events.get_mut(at))) {
             event.carried = Some(event.carried.map_or(day, |earlier| earlier.min(day)));
         }
@@ -117,33 +152,54 @@ impl Scene<'_> {
 
     /// Reports an event; gives the day of its publication, or none where a defect makes it unusable.
     pub(crate) fn tell<B: Body>(&mut self, household: &mut Household, told: Told, body: &B) -> Option<Day> {
+        let slip = Slip::draw::<B>(self.changes, &mut self.dice);
+        self.write(household, told, body, slip)
+    }
+
+    /// Reports an event that never was, and takes it back up to three months later.
+    pub(crate) fn tell_by_mistake<B: Body>(&mut self, household: &mut Household, told: Told, body: &B) {
+        self.write(household, told, body, Slip::Mistaken);
+    }
+
+    fn write<B: Body>(&mut self, household: &mut Household, told: Told, body: &B, slip: Slip) -> Option<Day> {
         let department = EVENTS[B::EVENT].department;
         let day = self.publication(B::EVENT, household.index, told);
         let valid = self.write_number(told.person, department);
         self.write_id(household, told.person, B::EVENT, department);
-        let paper = told.paper && self.write_document(told.person, household);
+        let paper = self.write_document(told, household);
         let code = household.code.digits();
         let names_household = told.person.is_none() || department == "rural-revitalisation";
+        let Scene { text, dice, sink, changes, .. } = self;
         let head = Head {
-            event_id: &self.text.id,
-            person_id: told.person.map(|_| self.text.number.as_str()),
+            event_id: &text.id,
+            person_id: told.person.map(|_| text.number.as_str()),
             household_code: if names_household { std::str::from_utf8(&code).ok() } else { None },
-            occurred_ms: told.occurred.start_ms() + 8 * 3_600_000 + self.dice.between(0, 36_000_000),
-            reported_ms: day.start_ms() + 20 * 3_600_000 + self.dice.between(0, 10_800_000),
+            occurred_ms: told.occurred.start_ms() + 8 * 3_600_000 + dice.between(0, 36_000_000),
+            reported_ms: day.start_ms() + 20 * 3_600_000 + dice.between(0, 10_800_000),
             op: Op::Upsert,
             corrects_event_id: None,
-            document_number: paper.then_some(self.text.document.as_str()),
+            document_number: paper.then_some(text.document.as_str()),
         };
-        self.sink.send(&head, body, day);
-        spoil(self.rates, self.seed, B::EVENT, day, &mut self.dice, self.sink);
+        let mut writing = Writing { rates: changes, dice, sink };
+        let published = match slip {
+            Slip::Corrected | Slip::SaidAgain => writing.put_right(slip, &head, body, day),
+            Slip::Mistaken => {
+                writing.mistaken(&head, body, day, 90);
+                return None;
+            }
+            Slip::None | Slip::TakenBack => {
+                writing.sink.send(&head, body, day);
+                spoil(self.rates, self.seed, B::EVENT, day, writing.dice, writing.sink);
+                if slip == Slip::TakenBack {
+                    writing.take_back(&head, body, day);
+                }
+                day
+            }
+        };
         if told.person.is_some() && self.dice.chance(self.rates.stranger_ppm) {
             self.about_stranger(household, &told, body, day);
         }
-        if self.changes && self.dice.chance(2_000) {
-            self.take_back(household, &told, body, day);
-            return None;
-        }
-        valid.then_some(day)
+        valid.then_some(published)
     }
 
     fn publication(&mut self, event: usize, household: u32, told: Told) -> Day {
@@ -151,6 +207,9 @@ impl Scene<'_> {
         let mut due = told.occurred.plus(told.after_days);
         if self.dice.chance(self.rates.late_ppm) {
             due = due.plus(self.dice.days(20, 120));
+        }
+        if self.dice.chance(self.changes.very_late_ppm) {
+            due = due.plus(self.dice.days(120, 300));
         }
         // Nothing is published before the run; what is older comes with the first load.
         let due = due.max(self.start.plus(-1));
@@ -162,7 +221,16 @@ impl Scene<'_> {
         let text = &mut self.text.number;
         text.clear();
         let Some(number) = person else { return true };
-        text.push_str(number.as_str());
+        let number = number.as_str();
+        if &number[6..8] == "19" && self.dice.chance(self.rates.old_number_ppm) {
+            text.push_str(&number[..6]);
+            text.push_str(&number[8..17]);
+            return true;
+        }
+        text.push_str(number);
+        if number.ends_with('X') && self.dice.chance(self.rates.lower_case_ppm) {
+            text.make_ascii_lowercase();
+        }
         if department == CERTIFICATES || self.dice.chance(self.rates.certificate_ppm) {
             text.push_str(if self.dice.chance(500_000) { "43" } else { "42B1" });
         }
@@ -189,14 +257,22 @@ impl Scene<'_> {
         debug_assert!(written.is_ok());
     }
 
-    fn write_document(&mut self, person: Option<CitizenNumber>, household: &Household) -> bool {
+    /// Writes the number of the paper, where there is one.
+    fn write_document(&mut self, told: Told, household: &Household) -> bool {
         let text = &mut self.text.document;
-        text.clear();
+        match told.paper {
+            Paper::None => return false,
+            Paper::Last => {
+                spell_otherwise(text, &mut self.dice);
+                return true;
+            }
+            Paper::Own => text.clear(),
+        }
         let number = self.dice.below(10_000);
         let inside = self.dice.chance(self.rates.number_in_document_ppm);
-        let written = match person.filter(|_| inside) {
+        let written = match told.person.filter(|_| inside) {
             Some(person) => write!(text, "{}-{number:04}", person.as_str()),
-            None => write!(text, "P{}{:06}{number:04}", household.index, household.next_event),
+            None => write!(text, "P{}{}-{:06}{number:04}", household.index, household.branch, household.next_event),
         };
         written.is_ok()
     }
@@ -221,25 +297,18 @@ impl Scene<'_> {
         };
         self.sink.send(&head, body, day);
     }
+}
 
-    /// Takes the event back some days later.
-    fn take_back<B: Body>(&mut self, household: &mut Household, told: &Told, body: &B, day: Day) {
-        let original = self.text.id.clone();
-        self.write_id(household, None, B::EVENT, "");
-        let later = day.plus(self.dice.days(1, 30));
-        let code = household.code.digits();
-        let head = Head {
-            event_id: &self.text.id,
-            person_id: told.person.map(|_| self.text.number.as_str()),
-            household_code: if told.person.is_none() { std::str::from_utf8(&code).ok() } else { None },
-            occurred_ms: told.occurred.start_ms(),
-            reported_ms: later.start_ms() + 20 * 3_600_000,
-            op: Op::Retract,
-            corrects_event_id: Some(&original),
-            document_number: None,
-        };
-        self.sink.send(&head, body, later);
-    }
+/// Spells the number of a paper as another department does: in lower case, with spaces, or with full-width digits.
+fn spell_otherwise(number: &mut String, dice: &mut Dice) {
+    *number = match dice.below(3) {
+        0 => number.to_ascii_lowercase(),
+        1 => number.replace('-', " - "),
+        _ => number
+            .chars()
+            .map(|one| one.to_digit(10).and_then(|digit| char::from_u32(0xFF10 + digit)).unwrap_or(one))
+            .collect(),
+    };
 }
 
 /// Sends the record published last again, or a broken form of it, as often as the rates say.

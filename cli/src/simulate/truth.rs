@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Span;
 use super::city::Settings;
-use super::population::Household;
+use super::population::{Household, Stay};
 
 /// The line of the ground truth: 8,700 yuan a head and year (domain section 8.4).
 pub(crate) const LINE_FEN: i64 = 870_000;
@@ -50,6 +50,21 @@ pub(crate) struct HouseholdTruth {
     pub(crate) known: Vec<(Day, Day)>,
     /// `true_pc` at the ends of the months, in fen.
     pub(crate) true_pc_fen: Vec<i64>,
+    /// Who lived in it.
+    pub(crate) members: Vec<Lived>,
+    /// The day on which it moved into another household, and that one's code.
+    pub(crate) merged_into: Option<(Day, HouseholdCode)>,
+}
+
+/// A person in a household.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lived {
+    /// The citizen number of a person whom there is not.
+    pub(crate) person: String,
+    /// The first day.
+    pub(crate) from: Day,
+    /// The first day on which the person was there no more; none while it is.
+    pub(crate) until: Option<Day>,
 }
 
 /// A shock.
@@ -111,9 +126,15 @@ pub(crate) enum TruthError {
     NoCity,
 }
 
+impl Lived {
+    fn of(stay: &Stay) -> Self {
+        Self { person: stay.person.as_str().to_owned(), from: stay.from, until: stay.until }
+    }
+}
+
 impl Truth {
     /// The truth about households after the months that were made, up to `last_day`.
-    pub(crate) fn of(settings: &Settings, households: &[Household], last_day: Day) -> Self {
+    pub(crate) fn of<'a>(settings: &Settings, households: impl Iterator<Item = &'a Household>, last_day: Day) -> Self {
         let city = CityTruth {
             seed: settings.seed,
             households: settings.households,
@@ -132,6 +153,8 @@ impl Truth {
                 without_safeguard: closed(&household.account.unsafe_spans, last_day),
                 known,
                 true_pc_fen: household.month_ends.clone(),
+                members: household.stays.iter().map(Lived::of).collect(),
+                merged_into: household.merged_into,
             });
         }
         truth

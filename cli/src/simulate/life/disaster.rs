@@ -7,7 +7,7 @@ use crate::simulate::account::{Effect, Safeguard};
 use crate::simulate::dice::{Dice, Purpose};
 use crate::simulate::events::{
     DisasterLoss, DisasterRelief, GeohazardNotice, HouseSafetyGraded, InsuranceClaimPaid, ProductionLoss,
-    RenovationSubsidy, WaterSafetyChanged,
+    RenovationSubsidy, TemporaryRelief, WaterSafetyChanged,
 };
 use crate::simulate::places;
 use crate::simulate::population::{CROPS, Household};
@@ -107,8 +107,12 @@ fn help(scene: &mut Scene<'_>, household: &mut Household, event: usize, day: Day
     let paid = day.plus(scene.dice.days(15, 60));
     if scene.dice.chance(250_000) {
         Scene::later(household, paid, Effect::Compensate(amount_fen), Some(event));
-        let told = Told::household(paid, scene.dice.days(1, 10));
+        let told = Told::household(paid, scene.dice.days(1, 10)).with_paper();
         scene.tell(household, told, &DisasterRelief { amount_fen, cause: None });
+        if scene.dice.chance(scene.changes.document_twice_ppm) {
+            let told = Told::household(paid, scene.dice.days(1, 25)).with_last_paper();
+            scene.tell(household, told, &TemporaryRelief { amount_fen, cause: Cause::Disaster });
+        }
     } else if household.covered {
         Scene::later(household, paid, Effect::Compensate(amount_fen), Some(event));
         let told = Told::household(paid, scene.dice.days(1, 10)).with_paper();

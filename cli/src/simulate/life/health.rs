@@ -10,8 +10,8 @@ use schemas::{Cause, Class, Day};
 
 use crate::simulate::account::Effect;
 use crate::simulate::events::{
-    CriticalDiseaseRegistered, DisabilityCertified, EmergencyCasualty, InsuranceClaimPaid, LabourAssessed,
-    MedicalAidPaid, MedicalSettlement, PoliceCasualty, TemporaryRelief, WorkInjury,
+    CriticalDiseaseRegistered, DisabilityCertified, DisasterRelief, EmergencyCasualty, InsuranceClaimPaid,
+    LabourAssessed, MedicalAidPaid, MedicalSettlement, PoliceCasualty, TemporaryRelief, WorkInjury,
 };
 use crate::simulate::population::{Household, Labour, lost_wage_fen};
 use crate::simulate::scene::{Scene, Told};
@@ -96,7 +96,7 @@ fn settle(scene: &mut Scene<'_>, household: &mut Household, at: usize, bill: &Bi
         out_of_county,
         cause: bill.cause,
     };
-    Scene::later(household, bill.day, Effect::Spend(compliant_fen), bill.event);
+    Scene::later_of(household, number, bill.day, Effect::Spend(compliant_fen), bill.event);
     let after = if out_of_county { scene.dice.days(4, 35) } else { scene.dice.days(0, 3) };
     let told = Told::person(number, bill.day, after).with_paper();
     scene.tell_of(household, bill.event, told, &body);
@@ -131,8 +131,12 @@ fn pay_back(scene: &mut Scene<'_>, household: &mut Household, bill: &Bill, compl
         let amount_fen = scene.dice.between(10, 50) * 10_000;
         let day = bill.day.plus(scene.dice.days(20, 70));
         Scene::later(household, day, Effect::Compensate(amount_fen), bill.event);
-        let told = Told::household(day, scene.dice.days(1, 12));
+        let told = Told::household(day, scene.dice.days(1, 12)).with_paper();
         scene.tell(household, told, &TemporaryRelief { amount_fen, cause });
+        if scene.dice.chance(scene.changes.document_twice_ppm) {
+            let told = Told::household(day, scene.dice.days(1, 25)).with_last_paper();
+            scene.tell(household, told, &DisasterRelief { amount_fen, cause: Some(cause) });
+        }
     }
 }
 

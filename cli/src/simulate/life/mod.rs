@@ -5,7 +5,9 @@ mod begin;
 mod disaster;
 mod farm;
 mod health;
+mod merges;
 mod money;
+mod moves;
 mod people;
 mod school;
 pub(super) mod work;
@@ -37,6 +39,12 @@ pub(crate) fn month(scene: &mut Scene<'_>, household: &mut Household) {
         let after = scene.dice.days(0, 2);
         scene.tell(household, Told::household(day, after), &GridReport { cause: Cause::Other, estimate_fen: None });
     }
+}
+
+/// Lets the households of a chunk change members in a month, after each of them has lived it.
+pub(crate) fn moves(scene: &mut Scene<'_>, households: &mut Vec<Household>) {
+    moves::month(scene, households);
+    merges::month(scene, households);
 }
 
 /// The grid member, or the household itself, tells what happened, with a probability; then somebody comes to the door.

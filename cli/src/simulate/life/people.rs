@@ -1,21 +1,21 @@
-//! Births, the yearly enrolment and survey; behind the switch `--changes` deaths and members who leave or marry in.
-//! It does not know what the household lives on beyond the jobs and pensions that leave with a member.
+//! Births and deaths, the yearly enrolment and survey. It does not know who moves between households.
 
 use schemas::Cause;
+use schemas::id::CitizenNumber;
 
 use crate::simulate::account::Effect;
 use crate::simulate::events::{Birth, Death, InsuranceEnrolment, MemberChanged};
-use crate::simulate::places;
-use crate::simulate::population::{Household, Labour, Relation, lost_wage_fen, person};
+use crate::simulate::population::{Household, Relation, person};
 use crate::simulate::scene::{Scene, Told};
 
 use super::begin::survey;
-use super::work::LOST_SHARE_PPM;
+use super::moves::leave;
 
 /// Births a month among couples of whom one is 22 to 38, in millionths.
 const BIRTH_PPM: u32 = 3_500;
 const DEATH: &[Cause] = &[Cause::Accident, Cause::LackOfLabour, Cause::Other];
-const MEMBERS: &[Cause] = &[Cause::Other, Cause::LackOfLabour];
+/// Causes under which a warning about a change of members is right.
+pub(super) const MEMBERS: &[Cause] = &[Cause::Other, Cause::LackOfLabour];
 
 /// Members, enrolment and survey of a month.
 pub(super) fn month(scene: &mut Scene<'_>, household: &mut Household) {
@@ -30,13 +30,12 @@ pub(super) fn month(scene: &mut Scene<'_>, household: &mut Household) {
         .iter()
         .find(|member| member.relation == Relation::Spouse && (22..39).contains(&member.age(scene.month.first_day())));
     if let Some(mother) = couple.map(|member| member.number)
-        && household.slots < places::MEMBERS_MAX
         && scene.dice.chance(BIRTH_PPM)
     {
         birth(scene, household, mother);
     }
-    if scene.changes {
-        changes(scene, household);
+    if scene.changes.death_ppm > 0 {
+        deaths(scene, household);
     }
 }
 
@@ -56,90 +55,45 @@ fn enrol(scene: &mut Scene<'_>, household: &mut Household) {
     }
 }
 
-fn birth(scene: &mut Scene<'_>, household: &mut Household, mother: schemas::id::CitizenNumber) {
+fn birth(scene: &mut Scene<'_>, household: &mut Household, mother: CitizenNumber) {
     let day = scene.some_day();
-    let number = places::citizen_number(household.index, household.slots, day.month().year() - 1);
-    household.slots += 1;
-    let child = person(number, Relation::Child, 0, &mut scene.dice);
-    household.members.push(child);
+    let wanted = 1 + usize::from(scene.dice.chance(scene.changes.twins_ppm));
+    let born = day.month().year() - 1;
+    let numbers: Vec<_> = (0..wanted).filter_map(|_| household.new_number(born)).collect();
+    if numbers.is_empty() {
+        return;
+    }
+    for number in &numbers {
+        let child = person(*number, Relation::Child, 0, &mut scene.dice);
+        household.take_in(child, day);
+    }
+    let children = numbers.len() as i32;
     let event = Scene::befall(household, "birth", MEMBERS, day);
-    Scene::later(household, day, Effect::Members(1), Some(event));
+    Scene::later(household, day, Effect::Members(children), Some(event));
     let told = Told::person(mother, day, scene.dice.days(10, 40));
-    scene.tell_of(household, Some(event), told, &Birth { children: 1 });
-    let joined = day.plus(scene.dice.days(5, 30));
-    join(scene, household, event, number, joined);
-}
-
-fn join(
-    scene: &mut Scene<'_>,
-    household: &mut Household,
-    event: usize,
-    number: schemas::id::CitizenNumber,
-    day: schemas::Day,
-) {
-    let told = Told::household(day, scene.dice.days(0, 4));
-    let body =
-        MemberChanged { change: "join", effective_date: day.0, from_household_code: None, persons: &[number.as_str()] };
+    scene.tell_of(household, Some(event), told, &Birth { children });
+    let late = scene.dice.chance(scene.changes.late_join_ppm);
+    let joined = day.plus(if late { scene.dice.days(90, 350) } else { scene.dice.days(5, 30) });
+    let persons: Vec<&str> = numbers.iter().map(CitizenNumber::as_str).collect();
+    let body = MemberChanged { change: "join", effective_date: day.0, from_household_code: None, persons: &persons };
+    let told = Told::household(joined, scene.dice.days(0, 4));
     scene.tell_of(household, Some(event), told, &body);
 }
 
-/// Deaths by age, and members who marry out or in.
-fn changes(scene: &mut Scene<'_>, household: &mut Household) {
+/// Deaths by age.
+fn deaths(scene: &mut Scene<'_>, household: &mut Household) {
     let day = scene.some_day();
     for at in (0..household.members.len()).rev() {
-        let age = household.members[at].age(day);
-        let death_ppm = match age {
+        let death_ppm = match household.members[at].age(day) {
             ..45 => 60,
             45..65 => 500,
             _ => 4_000,
         };
-        if scene.dice.chance(death_ppm) {
-            let number = household.members[at].number;
-            let event = leave(household, at, "death", DEATH, day);
+        if scene.dice.chance((u64::from(scene.changes.death_ppm) * death_ppm / 1_000_000) as u32) {
+            let (event, member) = leave(household, at, "death", DEATH, day);
             let manner = if scene.dice.chance(80_000) { "accident" } else { "natural" };
-            let told = Told::person(number, day, scene.dice.days(5, 40));
+            let told = Told::person(member.number, day, scene.dice.days(5, 40));
             scene.tell_of(household, Some(event), told, &Death { manner });
-        } else if household.members[at].relation == Relation::Child
-            && (20..32).contains(&age)
-            && scene.dice.chance(2_500)
-        {
-            let number = household.members[at].number;
-            let event = leave(household, at, "marriage", MEMBERS, day);
-            let told = Told::household(day, scene.dice.days(0, 20));
-            let persons = [number.as_str()];
-            let body =
-                MemberChanged { change: "leave", effective_date: day.0, from_household_code: None, persons: &persons };
-            scene.tell_of(household, Some(event), told, &body);
         }
     }
-    if household.slots < places::MEMBERS_MAX && !household.members.is_empty() && scene.dice.chance(800) {
-        let number = places::citizen_number(household.index, household.slots, day.month().year() - 25);
-        household.slots += 1;
-        let bride = person(number, Relation::Child, 24, &mut scene.dice);
-        household.members.push(bride);
-        let event = Scene::befall(household, "marriage", MEMBERS, day);
-        Scene::later(household, day, Effect::Members(1), Some(event));
-        join(scene, household, event, number, day);
-    }
-}
-
-/// Takes a member out with what the member brought in.
-fn leave(
-    household: &mut Household,
-    at: usize,
-    kind: &'static str,
-    causes: &'static [Cause],
-    day: schemas::Day,
-) -> usize {
-    let mut member = household.members.remove(at);
-    member.labour = Labour::None;
-    let event = Scene::befall(household, kind, causes, day);
-    let wage = member.job.map_or(0, |job| {
-        let year = job.wage_fen * 12;
-        if job.lost.is_some() { year - lost_wage_fen(year, LOST_SHARE_PPM) } else { year }
-    });
-    let brought = wage + member.pension_fen * 12;
-    Scene::later(household, day, Effect::Members(-1), Some(event));
-    Scene::later(household, day, Effect::Income(-brought), Some(event));
-    event
 }

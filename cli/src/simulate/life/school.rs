@@ -38,7 +38,7 @@ pub(super) fn month(scene: &mut Scene<'_>, household: &mut Household) {
             let amount_fen = scene.dice.around(term_fen, 25);
             let begins = (number == 9 && age == 18 && studies)
                 .then(|| Scene::befall(household, "university", &[Cause::Schooling], day));
-            Scene::later(household, day, Effect::Spend(amount_fen), begins);
+            Scene::later_of(household, person, day, Effect::Spend(amount_fen), begins);
             let told = Told::person(person, day, scene.dice.days(2, 25)).with_paper();
             scene.tell_of(household, begins, told, &TuitionCharged { amount_fen, stage, school_year: year });
         }
@@ -46,7 +46,7 @@ pub(super) fn month(scene: &mut Scene<'_>, household: &mut Household) {
             let year = scene.month.year() - i32::from(number == 4);
             let amount_fen = if age >= 15 { 150_000 } else { 50_000 };
             let day = scene.some_day();
-            Scene::later(household, day, Effect::Compensate(amount_fen), None);
+            Scene::later_of(household, person, day, Effect::Compensate(amount_fen), None);
             let told = Told::person(person, day, scene.dice.days(2, 20));
             scene.tell(household, told, &StudentAid { amount_fen, school_year: year });
         }
