@@ -1,14 +1,14 @@
 # What warnings say, in English. Each message is one or two sentences that a village cadre understands.
 #
 # Variables: $value, $threshold and $margin are amounts of yuan, $action is one of the action messages below, $months is
-# the number of months of the window. No sentence has a code: that of a household of one person is personal data, and
+# the number of months of the window, $month the last of them. No sentence has a code: that of a household of one person is personal data, and
 # the record has it. Sentences for the village never name a disease or a disability: they say "large spending".
 
 large-spending = This household has had large spending: { $value } yuan in { $months ->
     [one] one month
    *[other] { $months } months
   }, against a limit of { $threshold } yuan. { $action }
-spending-of-the-month = This household has had large spending this month: { $value } yuan, against a limit of { $threshold } yuan. { $action }
+spending-of-the-month = This household has had large spending in { $month }: { $value } yuan, against a limit of { $threshold } yuan. { $action }
 uncovered-loss = This household has had a loss of { $value } yuan that relief and claims have not covered. { $action }
 unsafe-house = The house of this household is not safe to live in. { $action }
 low-income = This household has an income of { $value } yuan a head, { $margin } yuan below the line of { $threshold } yuan. { $action }

@@ -1,10 +1,10 @@
 # 预警所用的中文句子。每条信息为一两句话，村干部一看就懂。
 #
-# 变量：$value、$threshold、$margin 为金额（元）；$action 为下面的一条措施；$months 为统计的月数。
+# 变量：$value、$threshold、$margin 为金额（元）；$action 为下面的一条措施；$months 为统计的月数，$month 为其中最后一个月。
 # 句子中不写户编码：一人户的编码属于个人信息，预警记录中已有。给村里的句子不写疾病和残疾，只写“大额支出”。
 
 large-spending = 该户近{ $months }个月有大额支出 { $value } 元，警戒线为 { $threshold } 元。{ $action }
-spending-of-the-month = 该户本月有大额支出 { $value } 元，警戒线为 { $threshold } 元。{ $action }
+spending-of-the-month = 该户{ $month }有大额支出 { $value } 元，警戒线为 { $threshold } 元。{ $action }
 uncovered-loss = 该户有 { $value } 元损失未获救助或理赔。{ $action }
 unsafe-house = 该户的住房不安全。{ $action }
 low-income = 该户人均纯收入 { $value } 元，比监测线 { $threshold } 元低 { $margin } 元。{ $action }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::records::WarningLevel;
-use crate::{Cause, Day, EntryId, Fen, HouseholdCode};
+use crate::{Cause, Day, EntryId, Fen, HouseholdCode, Month};
 
 /// A household's case after its `number`th change. The record of a household without an open case is kept too: its
 /// findings at level L (signals) stand here, and so does what the next case must know of the last.
@@ -24,7 +24,7 @@ pub struct Case {
     pub level: Option<WarningLevel>,
     /// The causes of the findings that hold, sorted.
     pub causes: Vec<Cause>,
-    /// The findings that hold, sorted by rule and opening entry.
+    /// The findings that hold, sorted by rule, month and opening entry.
     pub findings: Vec<Finding>,
     /// The number of the last state of the household that was evaluated.
     pub state_number: i64,
@@ -47,6 +47,9 @@ pub struct Finding {
     pub level: WarningLevel,
     /// Its cause.
     pub cause: Cause,
+    /// The month that it is about, where the rule looks at each month by itself: it holds while that month meets the
+    /// rule and lies within the rule's reach.
+    pub month: Option<Month>,
     /// The figure that was compared.
     pub value_fen: Fen,
     /// What it was compared with.

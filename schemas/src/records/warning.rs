@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Category, Cause, Day, EntryId, Fen, HouseholdCode};
+use crate::{Category, Cause, Day, EntryId, Fen, HouseholdCode, Month};
 
 /// One record about one finding of one household.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,13 +27,16 @@ pub struct Warning {
     pub level: WarningLevel,
     /// The window over which the figure was taken, by its name in the policy; empty for events.
     pub window: String,
+    /// The month that it is about, where the rule looks at each month by itself; that can be long before `day`, the day
+    /// on which it became known.
+    pub month: Option<Month>,
     /// The figure, in fen; 0 for events.
     pub value_fen: Fen,
     /// What it was compared with, in fen; 0 for events.
     pub threshold_fen: Fen,
     /// How far the figure is on the wrong side of the threshold, in fen.
     pub margin_fen: Fen,
-    /// The day for which it was decided: the first one not closed yet.
+    /// The day for which it was decided and on which it became known: the first one not closed yet.
     pub day: Day,
     /// The day on which the newest entry behind it occurred.
     pub occurred_day: Day,

@@ -73,6 +73,7 @@ fn warning() -> Warning {
         cause: Cause::Illness,
         level: WarningLevel::High,
         window: "rolling_12".to_owned(),
+        month: Month::from_yyyymm(202_410),
         value_fen: Fen(2_000_000),
         threshold_fen: Fen(500_000),
         margin_fen: Fen(1_500_000),

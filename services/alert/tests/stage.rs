@@ -9,10 +9,10 @@ use runtime::stage::Placement;
 use runtime::worker::{Bounds, WorkerError};
 use schemas::codec;
 use schemas::records::{
-    Case, DayClosed, Evidence, HouseholdState, Incident, MonthAmount, PROGRESS_KEY, Progress, Step, Sum, Warning,
-    WarningKind,
+    Case, DayClosed, Evidence, HouseholdState, Incident, Member, MonthAmount, PROGRESS_KEY, Progress, Step, Sum,
+    Warning, WarningKind,
 };
-use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind};
+use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, PersonToken};
 
 const PARTITIONS: i32 = 2;
 const POLICY_FILES: [(&str, &str); 4] = [
@@ -141,7 +141,12 @@ fn household(serial: u64) -> HouseholdState {
         household: HouseholdCode::from_number(1_311_021_012_050_000 + serial).expect("a code"),
         registered_day: Some(day("2020-01-01")),
         classes: vec![Class::Delisted],
-        members: Vec::new(),
+        members: vec![Member {
+            person: PersonToken([1; 16]),
+            since_day: day("2020-01-01"),
+            is_first: true,
+            wages: Vec::new(),
+        }],
         statuses: Vec::new(),
         provisional_members: 0,
         survey: None,

@@ -127,6 +127,16 @@ fn months_since(current: Month, number: u8) -> i32 {
 }
 
 impl Span {
+    /// One month.
+    pub const fn of_month(month: Month) -> Self {
+        Self { first: month, last: month, times: 1, over: 1 }
+    }
+
+    /// Its months, in order.
+    pub fn months(&self) -> impl Iterator<Item = Month> {
+        (self.first.0..=self.last.0).map(Month)
+    }
+
     /// Whether the month lies in it.
     pub fn contains(&self, month: Month) -> bool {
         self.first <= month && month <= self.last

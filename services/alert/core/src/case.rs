@@ -6,9 +6,9 @@ mod say;
 use std::collections::BTreeMap;
 
 use schemas::records::{Case, Finding, HouseholdState, Step, Warning, WarningKind, WarningLevel};
-use schemas::{Cause, Day, EntryId, HouseholdCode};
+use schemas::{Cause, Day, EntryId, HouseholdCode, Month};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Window};
 use crate::identity::{month_entry, warning_id};
 use crate::measures::Household;
 use crate::policy::{Policy, Rule};
@@ -61,8 +61,9 @@ struct Change<'a> {
     rule: Option<&'a Rule>,
 }
 
-/// By what findings are told apart: the rule, and for rules of events the cause.
-type Key = (String, Option<Cause>);
+/// By what findings are told apart: the rule, for rules of events the cause, and where each month is looked at by
+/// itself the month.
+type Key = (String, Option<Cause>, Option<Month>);
 
 /// Decides what holds for a household and what is said about it.
 ///
@@ -108,14 +109,16 @@ pub fn evaluate(
 fn compare<'a>(household: &Household<'a>, case: Option<&Case>, occasion: Occasion) -> (Vec<Finding>, Vec<Change<'a>>) {
     let policy = household.policy;
     let mut seen: BTreeMap<Key, (&Rule, Seen)> = BTreeMap::new();
-    for rule in &policy.rules {
+    // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged into.
+    let rules = if household.members > 0 { &policy.rules[..] } else { &[] };
+    for rule in rules {
         for one in see(rule, household) {
-            seen.insert(key(policy, &rule.id, one.cause), (rule, one));
+            seen.insert(key(policy, &rule.id, one.cause, one.month), (rule, one));
         }
     }
     let mut before: BTreeMap<Key, &Finding> = BTreeMap::new();
     for finding in case.map_or(&[][..], |case| &case.findings) {
-        before.insert(key(policy, &finding.rule, finding.cause), finding);
+        before.insert(key(policy, &finding.rule, finding.cause, finding.month), finding);
     }
     let mut keys: Vec<&Key> = seen.keys().chain(before.keys()).collect();
     keys.sort_unstable();
@@ -123,12 +126,12 @@ fn compare<'a>(household: &Household<'a>, case: Option<&Case>, occasion: Occasio
     let (mut findings, mut changes) = (Vec::new(), Vec::new());
     for key in keys {
         match (before.get(key), seen.get(key)) {
-            (None, Some((rule, Seen { verdict: Verdict::Holds(level), cause, figure }))) => {
-                let finding = begin(household, rule, (*level, *cause), figure);
+            (None, Some((rule, seen @ Seen { verdict: Verdict::Holds(level), figure, .. }))) => {
+                let finding = begin(household, rule, *level, seen);
                 changes.push(change(WarningKind::Raised, &finding, figure, Some(rule)));
                 findings.push(finding);
             }
-            (Some(old), Some((rule, Seen { verdict: Verdict::Holds(level), cause, figure }))) => {
+            (Some(old), Some((rule, Seen { verdict: Verdict::Holds(level), cause, figure, .. }))) => {
                 let finding = go_on(old, (*level, *cause), figure);
                 if (old.level, old.cause) != (finding.level, finding.cause) {
                     changes.push(change(WarningKind::Updated, &finding, figure, Some(rule)));
@@ -138,33 +141,38 @@ fn compare<'a>(household: &Household<'a>, case: Option<&Case>, occasion: Occasio
             (Some(old), Some((_, Seen { verdict: Verdict::Unknown, .. }))) => findings.push((*old).clone()),
             (Some(old), found) => {
                 let kind = ending(household.state, old, occasion);
-                let stored =
-                    || Figure { value: old.value_fen, threshold: old.threshold_fen, ..ended_figure(household) };
-                let figure = found.map_or_else(stored, |(_, seen)| seen.figure.clone());
+                let figure = found.map_or_else(|| ended_figure(household, old), |(_, seen)| seen.figure.clone());
                 changes.push(change(kind, old, &figure, policy.rule(&old.rule)));
             }
             (None, _) => {}
         }
     }
-    findings.sort_by(|a, b| (a.rule.as_str(), a.opening_entry).cmp(&(b.rule.as_str(), b.opening_entry)));
+    findings
+        .sort_by(|a, b| (a.rule.as_str(), a.month, a.opening_entry).cmp(&(b.rule.as_str(), b.month, b.opening_entry)));
     (findings, changes)
 }
 
-fn key(policy: &Policy, rule: &str, cause: Cause) -> Key {
+fn key(policy: &Policy, rule: &str, cause: Cause, month: Option<Month>) -> Key {
     let is_of_events = policy.rule(rule).is_some_and(|rule| rule.forms.iter().any(|form| form.test.is_event()));
-    (rule.to_owned(), is_of_events.then_some(cause))
+    (rule.to_owned(), is_of_events.then_some(cause), month)
 }
 
 fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure, rule: Option<&'a Rule>) -> Change<'a> {
     Change { kind, finding: finding.clone(), figure: figure.clone(), rule }
 }
 
-/// The figure of what has ended without one: an event, or a rule that the policy has no longer.
-fn ended_figure(household: &Household<'_>) -> Figure {
-    event_figure(household.calendar.day.month(), Vec::new())
+/// The figure of what has ended without one: an event, a month of which nothing is left or that lies too far back, a
+/// household without members, or a rule that the policy has no longer.
+fn ended_figure(household: &Household<'_>, old: &Finding) -> Figure {
+    let last_month = old.month.unwrap_or_else(|| household.calendar.day.month());
+    let nothing = event_figure(last_month, Vec::new());
+    let (value, threshold) = (old.value_fen, old.threshold_fen);
+    let (window, months) = old.month.map_or_else(Default::default, |_| (Window::Month.name(), 1));
+    Figure { window, months, value, threshold, ..nothing }
 }
 
-fn begin(household: &Household<'_>, rule: &Rule, (level, cause): (WarningLevel, Cause), figure: &Figure) -> Finding {
+fn begin(household: &Household<'_>, rule: &Rule, level: WarningLevel, seen: &Seen) -> Finding {
+    let (figure, cause, month) = (&seen.figure, seen.cause, seen.month);
     let code = household.state.household;
     let opening = figure.newest().map(|behind| behind.entry);
     let opening_entry = opening.unwrap_or_else(|| month_entry(code, &rule.id, figure.last_month));
@@ -175,6 +183,7 @@ fn begin(household: &Household<'_>, rule: &Rule, (level, cause): (WarningLevel, 
         since_day: household.calendar.day,
         level,
         cause,
+        month,
         value_fen: figure.value,
         threshold_fen: figure.threshold,
         evidence: evidence(figure),
@@ -197,10 +206,12 @@ fn evidence(figure: &Figure) -> Vec<EntryId> {
 }
 
 /// Withdrawn where the news took back what the finding rested on; otherwise it is met no longer. An evaluation without
-/// news takes nothing back: what the state's last input reversed was looked at when it came.
+/// news takes nothing back: what the state's last input reversed was looked at when it came. The sum of a month of which
+/// no entry is known one by one can only have fallen by what was taken back.
 fn ending(state: &HouseholdState, old: &Finding, occasion: Occasion) -> WarningKind {
     let rested_on = |entry: &EntryId| *entry == old.opening_entry || old.evidence.contains(entry);
-    if occasion == Occasion::News && state.reversed.iter().any(rested_on) {
+    let is_of_unknown_entries = old.month.is_some() && old.evidence.is_empty() && !state.reversed.is_empty();
+    if occasion == Occasion::News && (is_of_unknown_entries || state.reversed.iter().any(rested_on)) {
         WarningKind::Withdrawn
     } else {
         WarningKind::NoLongerMet

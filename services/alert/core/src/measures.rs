@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{Contribution, Evidence, HouseholdState};
-use schemas::{Category, Cause, EntryId, Fen};
+use schemas::records::{Contribution, Evidence, HouseholdState, Sum};
+use schemas::{Category, Cause, EntryId, Fen, Month};
 
 use crate::calendar::{Calendar, Span, Window};
 use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy};
@@ -41,11 +41,8 @@ pub struct Reading {
 impl<'a> Household<'a> {
     /// The household of a state, on a day.
     pub fn new(state: &'a HouseholdState, policy: &'a Policy, calendar: Calendar) -> Self {
-        let members = match &state.survey {
-            Some(survey) => i64::from(survey.members) + i64::from(survey.members_since),
-            None => state.members.len() as i64 + i64::from(state.provisional_members),
-        };
-        Self { state, policy, calendar, income_known: income_known(state, policy, calendar), members }
+        let income_known = income_known(state, policy, calendar);
+        Self { state, policy, calendar, income_known, members: members(state) }
     }
 
     /// The months of a window.
@@ -55,8 +52,20 @@ impl<'a> Household<'a> {
 
     /// A sum with what is set against it: kinds `sum` and `uncovered`.
     pub fn sum(&self, amounts: &Amounts) -> Reading {
-        let value = uncovered(&self.parts(amounts, None)).into_values().fold(Fen::ZERO, Fen::plus);
-        Reading { value, known: true, line_year: self.span(amounts.window).last.year() }
+        self.sum_over(amounts, self.span(amounts.window))
+    }
+
+    /// The same over other months than those of its window.
+    pub fn sum_over(&self, amounts: &Amounts, span: Span) -> Reading {
+        let value = uncovered(&self.parts_over(amounts, span, None)).into_values().fold(Fen::ZERO, Fen::plus);
+        Reading { value, known: true, line_year: span.last.year() }
+    }
+
+    /// The months of `span` in which there is something of a sum, in order.
+    pub fn months_with(&self, amounts: &Amounts, span: Span) -> BTreeSet<Month> {
+        let is_part = |sum: &&Sum| amounts.categories.contains(&sum.category) || amounts.less.contains(&sum.category);
+        let months = self.state.sums.iter().filter(is_part).flat_map(|sum| &sum.months).map(|one| one.month);
+        months.filter(|month| span.contains(*month)).collect()
     }
 
     /// A measure; `None` where there is nobody to share among.
@@ -106,7 +115,11 @@ impl<'a> Household<'a> {
 
     /// What a sum consists of, sorted by category and cause; what is set against it is negative.
     pub fn parts(&self, amounts: &Amounts, instead: Option<&Instead>) -> Vec<Contribution> {
-        let span = self.span(amounts.window);
+        self.parts_over(amounts, self.span(amounts.window), instead)
+    }
+
+    /// The same over other months than those of its window.
+    pub fn parts_over(&self, amounts: &Amounts, span: Span, instead: Option<&Instead>) -> Vec<Contribution> {
         let other = instead.map(|instead| (&instead.categories, self.span(instead.window)));
         let mut parts = Vec::new();
         for sum in &self.state.sums {
@@ -132,8 +145,7 @@ impl<'a> Household<'a> {
     }
 
     /// The entries behind a sum that are known one by one, largest first.
-    pub fn evidence(&self, amounts: &Amounts) -> Vec<&'a Evidence> {
-        let span = self.span(amounts.window);
+    pub fn evidence(&self, amounts: &Amounts, span: Span) -> Vec<&'a Evidence> {
         let counts = |one: &&Evidence| {
             amounts.categories.contains(&one.category)
                 && (amounts.causes.is_empty() || amounts.causes.contains(&one.cause))
@@ -151,11 +163,7 @@ impl<'a> Household<'a> {
 
     /// The cause with the largest rigid expenditure after help; of equal ones the lowest code.
     pub fn largest_expense(&self, instead: Option<&Instead>) -> Cause {
-        let by_cause = self.rigid_by_cause(instead);
-        let largest = by_cause.into_iter().filter(|(_, amount)| *amount > Fen::ZERO);
-        largest
-            .max_by_key(|(cause, amount)| (*amount, std::cmp::Reverse(*cause)))
-            .map_or(Cause::Other, |(cause, _)| cause)
+        largest_cause(&self.parts(&self.policy.rigid_net, instead))
     }
 
     /// The cause that stands for the category of income that fell most against the year before; of equal falls the
@@ -193,6 +201,15 @@ fn uncovered(parts: &[Contribution]) -> BTreeMap<Cause, Fen> {
     by_cause
 }
 
+/// Who share the economy: as the survey found it, with who came and went since; without a survey the registered
+/// members and the newborns who are not registered yet.
+fn members(state: &HouseholdState) -> i64 {
+    match &state.survey {
+        Some(survey) => i64::from(survey.members) + i64::from(survey.members_since),
+        None => state.members.len() as i64 + i64::from(state.provisional_members),
+    }
+}
+
 /// Whether income is known: a survey that is not too old, and enough observed months.
 ///
 /// A month is observed when it is settled and began neither before the household's registration nor before the first
@@ -203,6 +220,12 @@ fn income_known(state: &HouseholdState, policy: &Policy, calendar: Calendar) -> 
     let is_recent = calendar.day.month().since(survey.day.month()) <= policy.survey_months;
     let first_month = calendar.last_settled(policy.settle_days).plus(1 - policy.observed_months);
     is_recent && first_month.first_day() >= registered_day.max(calendar.first_closed_day)
+}
+
+/// The cause of which most is left after what is set against it; of equal ones the lowest code, 99 where nothing is left.
+pub fn largest_cause(parts: &[Contribution]) -> Cause {
+    let largest = uncovered(parts).into_iter().max_by_key(|(cause, amount)| (*amount, std::cmp::Reverse(*cause)));
+    largest.map_or(Cause::Other, |(cause, _)| cause)
 }
 
 /// The categories of contributions.

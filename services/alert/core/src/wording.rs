@@ -3,7 +3,7 @@
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use schemas::Fen;
+use schemas::{Fen, Month};
 use unic_langid::LanguageIdentifier;
 
 /// A language of the sentences.
@@ -49,6 +49,8 @@ pub struct Figures {
     pub margin: Fen,
     /// `$months`: over how many months it was taken.
     pub months: i32,
+    /// `$month`: the last of them.
+    pub month: Month,
     /// `$action`: what is asked for, by its name in the policy; may be empty.
     pub action: String,
 }
@@ -58,7 +60,7 @@ impl Figures {
     pub fn example() -> Self {
         let (value, threshold) = (Fen::from_yuan(6_000), Fen::from_yuan(5_000));
         let margin = value.minus(threshold);
-        Self { value, threshold, margin, months: 12, action: String::new() }
+        Self { value, threshold, margin, months: 12, month: Month::default(), action: String::new() }
     }
 }
 
@@ -114,6 +116,7 @@ impl Wording {
         args.set("threshold", yuan(figures.threshold));
         args.set("margin", yuan(figures.margin));
         args.set("months", FluentValue::from(figures.months));
+        args.set("month", month(language, figures.month));
         let action = if figures.action.is_empty() { NO_ACTION } else { figures.action.as_str() };
         let mut errors = Vec::new();
         // Sentences of actions speak of nothing; one that did would be told when it is checked by itself.
@@ -171,6 +174,14 @@ pub fn yuan(amount: Fen) -> String {
         text.extend(part.map(char::from));
     }
     text
+}
+
+/// A month for a reader.
+fn month(language: Language, month: Month) -> String {
+    match language {
+        Language::Chinese => format!("{}年{}月", month.year(), month.number()),
+        Language::English => month.to_string(),
+    }
 }
 
 #[cfg(test)]

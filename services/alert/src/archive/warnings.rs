@@ -2,6 +2,7 @@
 
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
+use schemas::Month;
 use schemas::codec;
 use schemas::records::{Contribution, Warning};
 use serde::Serialize;
@@ -25,6 +26,7 @@ struct Row<'a> {
     cause: &'a str,
     level: &'a str,
     window: &'a str,
+    month: Option<i32>,
     value_fen: i64,
     threshold_fen: i64,
     margin_fen: i64,
@@ -62,6 +64,7 @@ pub fn row(warning: &Warning, lines: &mut Vec<u8>) -> Result<(), String> {
         cause: warning.cause.code(),
         level: warning.level.letter(),
         window: &warning.window,
+        month: warning.month.map(Month::yyyymm),
         value_fen: warning.value_fen.0,
         threshold_fen: warning.threshold_fen.0,
         margin_fen: warning.margin_fen.0,

@@ -44,6 +44,7 @@ fn whole(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Wa
         cause: finding.cause,
         level: finding.level,
         window: figure.window.clone(),
+        month: finding.month,
         value_fen: figure.value,
         threshold_fen: figure.threshold,
         margin_fen: figure.margin,
@@ -66,6 +67,7 @@ fn figures(figure: &Figure, action: &str) -> Figures {
         threshold: figure.threshold,
         margin: figure.margin,
         months: figure.months,
+        month: figure.last_month,
         action: action.to_owned(),
     }
 }

@@ -88,6 +88,9 @@ pub struct Form {
     pub when: Option<Condition>,
     /// What is looked at.
     pub test: Test,
+    /// For a sum of one month: each month of this window is looked at by itself, so that what comes late for a month
+    /// that has passed still counts.
+    pub reach: Option<Window>,
     /// What gives which level.
     pub levels: Vec<LevelRow>,
 }
@@ -169,6 +172,9 @@ pub struct LevelRow {
     pub level: WarningLevel,
     /// Without this the row does not hold.
     pub when: Option<Condition>,
+    /// For a sum of one month: only the newest month on which the comparison holds has this level, so that older ones
+    /// do not ask for the same visit again.
+    pub newest_month: bool,
     /// For a figure: how it is compared, and with what.
     pub compare: Option<Compare>,
     /// For an event: which values count; any where none is named.

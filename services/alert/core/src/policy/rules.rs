@@ -149,21 +149,34 @@ fn form(value: &Value, found: &mut Found) -> Option<Form> {
         _ => return None,
     };
     let when = value.get("when").and_then(|when| found.at("when", |found| condition(when, found)));
-    let levels = found.at("levels", |found| levels(value, test.is_event(), found));
-    Some(Form { when, test, levels })
+    let reach = reach(value, &test, found);
+    let levels = found.at("levels", |found| levels(value, &test, found));
+    Some(Form { when, test, reach, levels })
+}
+
+/// A sum of one month says which months are looked at, each by itself.
+fn reach(value: &Value, test: &Test, found: &mut Found) -> Option<Window> {
+    let is_of_months = matches!(test, Test::Sum(amounts) if amounts.window == Window::Month);
+    let reach = value.get("reach").and_then(Value::as_str).and_then(Window::parse);
+    match (is_of_months, value.get("reach")) {
+        (true, None) => found.add("`reach` is missing: which months are looked at, each by itself"),
+        (false, Some(_)) => found.at("reach", |found| found.add("only a sum with the window `month` has a reach")),
+        _ => {}
+    }
+    reach.filter(|_| is_of_months)
 }
 
 /// Which fields go with which kind; a field that would be ignored is a fault.
 fn check_fields(kind: &str, value: &Value, found: &mut Found) {
     let used: &[&str] = match kind {
-        "sum" => &["categories", "causes", "window", "comparator"],
-        "uncovered" => &["categories", "less", "causes", "window", "comparator"],
+        "sum" => &["categories", "causes", "window", "reach", "comparator"],
+        "uncovered" => &["categories", "less", "causes", "window", "reach", "comparator"],
         "measure" => &["measure", "instead", "comparator"],
         "status" => &["code"],
         "incident" => &["codes", "window"],
         _ => return,
     };
-    let all = ["categories", "less", "causes", "window", "measure", "instead", "code", "codes", "comparator"];
+    let all = ["categories", "less", "causes", "window", "reach", "measure", "instead", "code", "codes", "comparator"];
     for field in all.into_iter().filter(|field| value.get(field).is_some() && !used.contains(field)) {
         found.at(field, |found| found.add(format!("a rule of kind `{kind}` has no such field")));
     }
@@ -199,7 +212,7 @@ fn instead(value: &Value) -> Option<Instead> {
     Some(Instead { categories: categories(instead.get("categories")), window })
 }
 
-fn levels(value: &Value, is_event: bool, found: &mut Found) -> Vec<LevelRow> {
+fn levels(value: &Value, test: &Test, found: &mut Found) -> Vec<LevelRow> {
     let Some(rows) = value.get("levels") else {
         found.add("it is missing: what gives which level");
         return Vec::new();
@@ -207,14 +220,15 @@ fn levels(value: &Value, is_event: bool, found: &mut Found) -> Vec<LevelRow> {
     let mut levels = Vec::new();
     for (at, row) in rows.as_array().into_iter().flatten().enumerate() {
         found.at(at.to_string(), |found| {
-            levels.extend(level_row(row, value.get("comparator"), is_event, found));
+            levels.extend(level_row(row, value.get("comparator"), test, found));
         });
     }
     check_order(&levels, found);
     levels
 }
 
-fn level_row(row: &Value, comparator: Option<&Value>, is_event: bool, found: &mut Found) -> Option<LevelRow> {
+fn level_row(row: &Value, comparator: Option<&Value>, test: &Test, found: &mut Found) -> Option<LevelRow> {
+    let is_event = test.is_event();
     let level = match row.get("level").and_then(Value::as_str)? {
         "L" => WarningLevel::Signal,
         "M" => WarningLevel::Medium,
@@ -239,7 +253,11 @@ fn level_row(row: &Value, comparator: Option<&Value>, is_event: bool, found: &mu
         }
     }
     let compare = threshold.filter(|_| !is_event).zip(comparator).and_then(|both| compare(both.1, both.0, found));
-    Some(LevelRow { level, when, compare, values: texts(row.get("values")) })
+    let newest_month = row.get("months").and_then(Value::as_str) == Some("newest");
+    if newest_month && !matches!(test, Test::Sum(amounts) if amounts.window == Window::Month) {
+        found.at("months", |found| found.add("only a sum with the window `month` has months"));
+    }
+    Some(LevelRow { level, when, newest_month, compare, values: texts(row.get("values")) })
 }
 
 /// Levels stand in order, and a higher level never asks for less than a lower one.

@@ -133,6 +133,16 @@ fn each_fault_has_its_sentence() {
             "an event has no threshold",
         ),
         (&format!("{head}rules: [{{ id: R01, window: last_99_months }}]\n"), "last_99_months"),
+        (&format!("{head}rules: [{{ id: R01, window: month }}]\n"), "`reach` is missing"),
+        (
+            &format!("{head}rules: [{{ id: R01, reach: rolling_12 }}]\n"),
+            "only a sum with the window `month` has a reach",
+        ),
+        (&format!("{head}rules: [{{ id: R13, reach: rolling_12 }}]\n"), "has no such field"),
+        (
+            &format!("{head}rules: [{{ id: R01, levels: [{{ level: M, threshold: 5, months: newest }}] }}]\n"),
+            "only a sum with the window `month` has months",
+        ),
         (
             &format!("{head}rules: [{{ id: R01, window: rolling_12 }}, {{ id: R01, window: month }}, {{ id: 1 }}]\n"),
             "not of type",

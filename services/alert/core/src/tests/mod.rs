@@ -2,6 +2,7 @@
 
 mod families;
 mod findings;
+mod months;
 mod orders;
 
 use schemas::records::{
@@ -160,6 +161,15 @@ impl Story {
             let gone = state.evidence.remove(at);
             add_sum(state, (gone.category, gone.cause), gone.day.month(), Fen::ZERO.minus(gone.amount_fen));
             state.reversed.push(entry);
+        })
+    }
+
+    /// An outpatient bill counts twice: as spending, and among all that was paid in the month.
+    fn outpatient(&mut self, known: &str, on: &str, amount: &str) -> Vec<Warning> {
+        self.news(known, |state, entry| {
+            add(state, entry, (Category::MedicalOutpatient, Cause::Illness), day(on), yuan(amount));
+            let other = EntryId(entry.0 + 1_000);
+            add(state, other, (Category::OutpatientOutOfPocket, Cause::Illness), day(on), yuan(amount));
         })
     }
 

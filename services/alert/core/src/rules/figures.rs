@@ -1,0 +1,182 @@
+//! Findings of figures: what a sum or measure comes to, over which months, and what stands behind it. It does not know
+//! events.
+
+use schemas::records::Contribution;
+use schemas::{Category, Cause, Fen, Month};
+
+use super::{Behind, EVIDENCE_MAX, Figure, Seen, Verdict, all, holds, rank};
+use crate::calendar::{Span, Window};
+use crate::measures::{Household, Reading, largest_cause};
+use crate::policy::{Amounts, CauseRule, Comparator, Compare, Form, LevelRow, Measure, MeasureOf, Rule, Test};
+
+/// The figures of a form: one, or one for each month of its reach; none where there is nobody to share a measure among.
+pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>) -> Vec<Seen> {
+    match (&form.test, form.reach) {
+        (Test::Sum(amounts), Some(reach)) => see_months(rule, form, household, (amounts, reach)),
+        (Test::Sum(amounts), None) => {
+            let span = household.span(amounts.window);
+            vec![see_figure(rule, form, household, (household.sum(amounts), span, None))]
+        }
+        (Test::Measure(of), _) => {
+            let span = household.span(measure_window(of, household));
+            let seen = |reading| see_figure(rule, form, household, (reading, span, None));
+            household.measure(of).map(seen).into_iter().collect()
+        }
+        (Test::Status { .. } | Test::Incident { .. }, _) => Vec::new(),
+    }
+}
+
+/// Each month of a reach by itself.
+fn see_months(rule: &Rule, form: &Form, household: &Household<'_>, (amounts, reach): (&Amounts, Window)) -> Vec<Seen> {
+    let reach = household.span(reach);
+    let is_upward = |row: &LevelRow| row.compare.is_none_or(|compare| compare.comparator.is_upward());
+    // Most months have nothing, which decides only where a small sum is asked for.
+    let months: Vec<Month> = if form.levels.iter().all(is_upward) {
+        household.months_with(amounts, reach).into_iter().collect()
+    } else {
+        reach.months().collect()
+    };
+    let read = |month: &Month| (household.sum_over(amounts, Span::of_month(*month)), *month);
+    let readings: Vec<(Reading, Month)> = months.iter().map(read).collect();
+    let newest = |row: &LevelRow| {
+        let compare = row.compare.filter(|_| row.newest_month)?;
+        let is_met = |(reading, _): &&(Reading, Month)| household.compares(*reading, compare) == Some(true);
+        readings.iter().rev().find(is_met).map(|(_, month)| *month)
+    };
+    let newest: Vec<Option<Month>> = form.levels.iter().map(newest).collect();
+    let see = |(reading, month): &(Reading, Month)| {
+        see_figure(
+            rule,
+            form,
+            household,
+            (*reading, Span::of_month(*month), Some(Which { month: *month, newest: &newest })),
+        )
+    };
+    readings.iter().map(see).collect()
+}
+
+/// One of several months.
+#[derive(Clone, Copy)]
+struct Which<'a> {
+    month: Month,
+    /// For each level the newest month that has it, where only the newest one does.
+    newest: &'a [Option<Month>],
+}
+
+/// Whether a level is for this month.
+fn is_for(row: &LevelRow, at: usize, which: Option<Which<'_>>) -> bool {
+    !row.newest_month || which.is_none_or(|which| which.newest.get(at) == Some(&Some(which.month)))
+}
+
+fn see_figure(
+    rule: &Rule,
+    form: &Form,
+    household: &Household<'_>,
+    (reading, span, which): (Reading, Span, Option<Which<'_>>),
+) -> Seen {
+    let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household));
+    let mut verdict = Verdict::NotMet;
+    let mut deciding: Option<&LevelRow> = None;
+    let mut fallback: Option<&LevelRow> = None;
+    for (at, row) in form.levels.iter().enumerate() {
+        let row_when = row.when.as_ref().map_or(Some(true), |when| holds(when, household));
+        if fallback.is_none() && row_when != Some(false) {
+            fallback = Some(row);
+        }
+        let compares = row.compare.map_or(Some(false), |compare| household.compares(reading, compare));
+        let found = match all([when, row_when, compares, Some(is_for(row, at, which))].into_iter()) {
+            Some(true) => Verdict::Holds(row.level),
+            Some(false) => Verdict::NotMet,
+            None => Verdict::Unknown,
+        };
+        if rank(found) > rank(verdict) {
+            verdict = found;
+            deciding = Some(row);
+        }
+    }
+    let compare = deciding.or(fallback).or(form.levels.first()).and_then(|row| row.compare);
+    let figure = figure(&form.test, reading, compare, (household, span));
+    let cause = match &rule.cause {
+        CauseRule::Fixed(cause) => *cause,
+        CauseRule::LargestExpense => match &form.test {
+            Test::Measure(of) => household.largest_expense(of.instead.as_ref()),
+            _ => largest_cause(&figure.parts),
+        },
+        CauseRule::LargestGap => household.largest_gap(),
+        CauseRule::AsReported => Cause::Other,
+    };
+    Seen { verdict, cause, month: which.map(|which| which.month), figure }
+}
+
+fn figure(
+    test: &Test,
+    reading: Reading,
+    compare: Option<Compare>,
+    (household, span): (&Household<'_>, Span),
+) -> Figure {
+    let threshold =
+        compare.map_or(Fen::ZERO, |compare| household.policy.threshold(compare.threshold, reading.line_year));
+    let comparator = compare.map_or(Comparator::Above, |compare| compare.comparator);
+    let (window, parts) = match test {
+        Test::Sum(amounts) => (amounts.window, household.parts_over(amounts, span, None)),
+        Test::Measure(of) => (measure_window(of, household), measure_parts(of, household)),
+        Test::Status { .. } | Test::Incident { .. } => (Window::Month, Vec::new()),
+    };
+    Figure {
+        window: window.name(),
+        months: span.last.since(span.first) + 1,
+        last_month: span.last,
+        value: reading.value,
+        threshold,
+        margin: comparator.margin(reading.value, threshold),
+        parts,
+        evidence: spent(household, test, span),
+    }
+}
+
+/// The window that a reader is told: of a measure with spending the one of its spending.
+fn measure_window(of: &MeasureOf, household: &Household<'_>) -> Window {
+    match (of.measure, &of.instead) {
+        (Measure::NetPc, _) => household.policy.net_income.window,
+        (_, Some(instead)) => instead.window,
+        (_, None) => household.policy.rigid_net.window,
+    }
+}
+
+/// What a measure consists of, with the sign with which it goes into the figure.
+fn measure_parts(of: &MeasureOf, household: &Household<'_>) -> Vec<Contribution> {
+    let rigid = || household.parts(&household.policy.rigid_net, of.instead.as_ref());
+    let mut parts = match of.measure {
+        Measure::NetPc => household.income_parts(),
+        Measure::RigidNet => rigid(),
+        Measure::RefPc => {
+            let negated = rigid().into_iter();
+            let negated = negated.map(|part| Contribution { amount_fen: Fen::ZERO.minus(part.amount_fen), ..part });
+            household.income_parts().into_iter().chain(negated).collect()
+        }
+    };
+    parts.sort_unstable_by_key(|part| (part.category, part.cause));
+    parts
+}
+
+/// The entries behind a figure.
+fn spent(household: &Household<'_>, test: &Test, span: Span) -> Vec<Behind> {
+    let (amounts, with_survey) = match test {
+        Test::Sum(amounts) => (Some(amounts), false),
+        Test::Measure(MeasureOf { measure: Measure::NetPc, .. }) => (None, true),
+        Test::Measure(of) => (Some(&household.policy.rigid_net), of.measure == Measure::RefPc),
+        Test::Status { .. } | Test::Incident { .. } => (None, false),
+    };
+    let rows = amounts.map(|amounts| household.evidence(amounts, span)).unwrap_or_default();
+    let mut behind: Vec<Behind> = rows
+        .into_iter()
+        .map(|row| Behind { entry: row.entry, category: row.category, day: row.day, opens: true })
+        .take(EVIDENCE_MAX)
+        .collect();
+    if let Some((entry, survey)) = household.survey_entry().zip(household.state.survey.as_ref()).filter(|_| with_survey)
+    {
+        behind.truncate(EVIDENCE_MAX - 1);
+        behind.push(Behind { entry, category: Category::None, day: survey.day, opens: false });
+    }
+    behind
+}
