@@ -13,6 +13,18 @@ uncovered-loss = This household has had a loss of { $value } yuan that relief an
 unsafe-house = The house of this household is not safe to live in. { $action }
 low-income = This household has an income of { $value } yuan a head, { $margin } yuan below the line of { $threshold } yuan. { $action }
 spending-above-means = After its large spending this household has { $value } yuan a head left, { $margin } yuan below the line of { $threshold } yuan. { $action }
+spending-against-income = The large spending of this household, { $value } yuan, is { $margin } yuan above what its income can bear ({ $threshold } yuan). { $action }
+spending-to-come = Large spending may come upon this household. { $action }
+left-school = A child of this household may have left school. { $action }
+misfortune = A misfortune has come upon this household. { $action }
+unsafe-water = The drinking water of this household is not safe. { $action }
+not-insured = A member of this household has not been insured for some time. { $action }
+fallen-wages = The wages of this household have fallen to { $value } yuan in { $months ->
+    [one] one month
+   *[other] { $months } months
+  }. { $action }
+can-earn-less = A member of this household may need support to live and to work. { $action }
+lost-production = This household has lost a large part of what it produces. { $action }
 reported = The situation of this household was reported or applied for. { $action }
 
 no-longer-met = What was said about this household holds no longer. Nothing more is asked for because of it.
@@ -30,4 +42,12 @@ action-examine-relief = Please examine whether relief can be given.
 action-examine-support = Please examine which support fits.
 action-make-the-house-safe = Please examine the house and arrange its repair.
 action-arrange-verification = Please arrange the verification.
+action-help-first = Please help first; the verification may follow.
+action-look-after = Please look after the household.
+action-examine-student-aid = Please examine whether student aid can be given.
+action-bring-back-to-school = Please see that the child comes back to school.
+action-make-the-water-safe = Please examine the water and make it safe.
+action-enrol = Please see that the member is insured.
+action-offer-work = Please examine which work or public post can be offered.
+action-help-to-produce = Please examine which help with production fits.
 action-none = Nothing is asked for; this is for your information.

@@ -9,17 +9,19 @@ use runtime::stage::Placement;
 use runtime::worker::{Bounds, WorkerError};
 use schemas::codec;
 use schemas::records::{
-    Case, DayClosed, Evidence, HouseholdState, Incident, Member, MonthAmount, PROGRESS_KEY, Progress, Step, Sum,
-    Warning, WarningKind,
+    Case, Coverage, DayClosed, Evidence, HouseholdState, Incident, Member, MonthAmount, PROGRESS_KEY, Progress, Step,
+    Sum, Warning, WarningKind,
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, PersonToken};
 
 const PARTITIONS: i32 = 2;
+/// R22 looks at the same bills as R01 and is tried elsewhere.
+const HENGSHUI: &str = concat!(include_str!("../../../deploy/policies/hengshui.yaml"), "  - { id: R22, off: true }\n");
 const POLICY_FILES: [(&str, &str); 4] = [
     ("wording/zh", include_str!("../../../deploy/policies/wording/zh.ftl")),
     ("wording/en", include_str!("../../../deploy/policies/wording/en.ftl")),
     ("default", include_str!("../../../deploy/policies/default.yaml")),
-    ("hengshui", include_str!("../../../deploy/policies/hengshui.yaml")),
+    ("hengshui", HENGSHUI),
 ];
 
 fn day(text: &str) -> Day {
@@ -70,9 +72,17 @@ impl City {
     }
 
     fn close_with(&self, on: &str, policies_offset: i64) {
+        self.close_heard(on, policies_offset, &[]);
+    }
+
+    /// Closes a day on which these departments were heard for the county of Hengshui.
+    fn close_heard(&self, on: &str, policies_offset: i64, sources: &[&str]) {
+        let county = household(1).household.county();
+        let heard = |source: &&str| Coverage { source: (*source).to_owned(), county, day: day(on) };
+        let coverage: Vec<Coverage> = sources.iter().map(heard).collect();
         for partition in 0..PARTITIONS {
             let from = format!("households.entries/{partition}");
-            let marker = DayClosed { day: day(on), from, of: 1, policies_offset, coverage: Vec::new() };
+            let marker = DayClosed { day: day(on), from, of: 1, policies_offset, coverage: coverage.clone() };
             let mut bytes = Vec::new();
             codec::encode(&marker, &mut bytes).expect("it encodes");
             let key = marker.key();
@@ -261,6 +271,32 @@ fn the_end_of_a_month_is_looked_at_for_everybody() {
 }
 
 #[test]
+fn a_rule_whose_feed_has_fallen_silent_stands_still_and_says_so() {
+    let city = City::new();
+    let known = city.memory.end("policies", 0);
+    city.close_heard("2025-01-09", known, &["human-resources", "health-insurance"]);
+    for serial in 1..=3 {
+        city.state(&with_bill(household(serial), "2025-01-09", 6_000));
+    }
+    city.run().expect("runs");
+    let still = |city: &City| {
+        let progress = city.progress_of(&household(1));
+        let totals = progress.totals.into_iter().filter(|total| total.name == "standing_still");
+        totals.map(|total| (total.label, total.count)).collect::<Vec<_>>()
+    };
+    // Both were heard after December had ended, which is settled with the end of 15 January.
+    city.close("2025-01-15");
+    city.run().expect("runs");
+    assert!(still(&city).iter().all(|(label, _)| !label.contains("silent")), "{:?}", still(&city));
+    // Neither was heard after January.
+    city.close_heard("2025-01-31", known, &["human-resources"]);
+    city.close_heard("2025-02-15", known, &["health-insurance"]);
+    city.run().expect("runs");
+    let silent: Vec<_> = still(&city).into_iter().filter(|(label, _)| label.contains("silent")).collect();
+    assert_eq!(silent, [("R15/131102/silent_feed".to_owned(), 3)]);
+}
+
+#[test]
 fn a_policy_holds_from_the_close_that_names_it() {
     let city = City::new();
     city.close("2025-01-09");
@@ -268,7 +304,7 @@ fn a_policy_holds_from_the_close_that_names_it() {
     city.policy(
         "hengshui",
         "name: hengshui\nversion: 2\ncounties: [\"1311\"]\neffective_from: 2025-01-01\ninherits: default\nrules:\n  - id: R01\n    \
-         levels: [{ level: M, threshold: 7000 }]\n",
+         levels: [{ level: M, threshold: 7000 }]\n  - { id: R22, off: true }\n",
     );
     city.policy("hengshui", "this: is no policy");
     city.state(&with_bill(household(1), "2025-01-10", 6_000));

@@ -40,6 +40,10 @@ pub enum Window {
     LastMonthsAnnualised(i32),
     /// The last so many settled months.
     SettledMonths(i32),
+    /// The same, as if a year went on like that.
+    SettledMonthsAnnualised(i32),
+    /// The calendar quarter to date.
+    CalendarQuarter,
 }
 
 /// The first month of a school year.
@@ -47,7 +51,9 @@ const SCHOOL_YEAR_MONTH: u8 = 9;
 /// The first month of a collection year of the health insurance.
 const COLLECTION_YEAR_MONTH: u8 = 10;
 /// Months in a year.
-const YEAR_MONTHS: i32 = 12;
+pub(crate) const YEAR_MONTHS: i32 = 12;
+/// Months in a quarter.
+const QUARTER_MONTHS: u8 = 3;
 
 /// The months of a window on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +78,7 @@ impl Window {
             "school_year" => return Some(Self::SchoolYear),
             "collection_year" => return Some(Self::CollectionYear),
             "month" => return Some(Self::Month),
+            "calendar_quarter" => return Some(Self::CalendarQuarter),
             _ => {}
         }
         let (months, kind) = name.strip_prefix("last_")?.split_once('_')?;
@@ -80,6 +87,7 @@ impl Window {
             "months" => Some(Self::LastMonths(months)),
             "annualised" => Some(Self::LastMonthsAnnualised(months)),
             "settled" => Some(Self::SettledMonths(months)),
+            "settled_annualised" => Some(Self::SettledMonthsAnnualised(months)),
             _ => None,
         }
     }
@@ -96,6 +104,8 @@ impl Window {
             Self::LastMonths(months) => format!("last_{months}_months"),
             Self::LastMonthsAnnualised(months) => format!("last_{months}_annualised"),
             Self::SettledMonths(months) => format!("last_{months}_settled"),
+            Self::SettledMonthsAnnualised(months) => format!("last_{months}_settled_annualised"),
+            Self::CalendarQuarter => "calendar_quarter".to_owned(),
         }
     }
 
@@ -111,10 +121,13 @@ impl Window {
             Self::CollectionYear => (current, months_since(current, COLLECTION_YEAR_MONTH)),
             Self::Month => (current, 1),
             Self::LastMonths(months) | Self::LastMonthsAnnualised(months) => (current, months),
-            Self::SettledMonths(months) => (settled, months),
+            Self::SettledMonths(months) | Self::SettledMonthsAnnualised(months) => (settled, months),
+            Self::CalendarQuarter => (current, i32::from((current.number() - 1) % QUARTER_MONTHS) + 1),
         };
         let (times, over) = match self {
-            Self::LastMonthsAnnualised(months) => (i64::from(YEAR_MONTHS), i64::from(months)),
+            Self::LastMonthsAnnualised(months) | Self::SettledMonthsAnnualised(months) => {
+                (i64::from(YEAR_MONTHS), i64::from(months))
+            }
             _ => (1, 1),
         };
         Span { first: last.plus(1 - months), last, times, over }
@@ -130,6 +143,12 @@ impl Span {
     /// One month.
     pub const fn of_month(month: Month) -> Self {
         Self { first: month, last: month, times: 1, over: 1 }
+    }
+
+    /// The same months of the year before.
+    #[must_use]
+    pub const fn year_before(self) -> Self {
+        Self { first: self.first.plus(-YEAR_MONTHS), last: self.last.plus(-YEAR_MONTHS), ..self }
     }
 
     /// Its months, in order.
@@ -174,6 +193,9 @@ mod tests {
             ("last_3_months", "2025-02-28", "2024-12", "2025-02"),
             ("last_3_annualised", "2025-02-28", "2024-12", "2025-02"),
             ("last_6_settled", "2025-02-28", "2024-08", "2025-01"),
+            ("last_3_settled_annualised", "2025-01-15", "2024-09", "2024-11"),
+            ("calendar_quarter", "2025-03-31", "2025-01", "2025-03"),
+            ("calendar_quarter", "2025-04-01", "2025-04", "2025-04"),
         ] {
             let window = Window::parse(name).expect(name);
             let span = window.span(&on(day), 15);

@@ -5,7 +5,7 @@ mod say;
 
 use std::collections::BTreeMap;
 
-use schemas::records::{Case, Finding, HouseholdState, Step, Warning, WarningKind, WarningLevel};
+use schemas::records::{Case, Coverage, Finding, HouseholdState, Step, Warning, WarningKind, WarningLevel};
 use schemas::{Cause, Day, EntryId, HouseholdCode, Month};
 
 use crate::calendar::{Calendar, Window};
@@ -32,6 +32,17 @@ pub struct Outcome {
     pub said: Vec<Said>,
     /// Whether the household's income is known.
     pub income_known: bool,
+    /// The rules that stand still for the household, and why.
+    pub standing_still: Vec<(String, Why)>,
+}
+
+/// Why a rule stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// A feed that it needs is silent in the county.
+    SilentFeed,
+    /// What decides it is not known of the household, such as its income.
+    NotKnown,
 }
 
 /// A warning, whole and in parts.
@@ -73,15 +84,16 @@ pub fn evaluate(
     state: &HouseholdState,
     case: Option<&Case>,
     policy: &Policy,
-    calendar: Calendar,
+    (calendar, coverage): (Calendar, &[Coverage]),
     occasion: Occasion,
 ) -> Outcome {
-    let household = Household::new(state, policy, calendar);
+    let household = Household::new(state, policy, calendar, coverage);
     let income_known = household.income_known;
     if case.is_some_and(|case| case.state_number > state.number) {
-        return Outcome { case: None, said: Vec::new(), income_known };
+        return Outcome { case: None, said: Vec::new(), income_known, standing_still: Vec::new() };
     }
-    let (findings, changes) = compare(&household, case, occasion);
+    let (sights, standing_still) = look(&household);
+    let (findings, changes) = compare(&household, &sights, case, occasion);
     let next = next_case(state.household, case, findings);
     let number = case_number(case, &next);
     let say = |change: &Change<'_>| say::say(&household, change, number);
@@ -102,20 +114,48 @@ pub fn evaluate(
         causes: causes(&next.findings),
         findings: next.findings,
     });
-    Outcome { case, said, income_known }
+    Outcome { case, said, income_known, standing_still }
 }
 
-/// Puts what is seen now beside what was found before.
-fn compare<'a>(household: &Household<'a>, case: Option<&Case>, occasion: Occasion) -> (Vec<Finding>, Vec<Change<'a>>) {
+/// What the rules say about a household.
+struct Sights<'a> {
+    /// What they see.
+    seen: BTreeMap<Key, (&'a Rule, Seen)>,
+    /// Those that see nothing because a feed is silent: what they found stays as it is.
+    blind: Vec<&'a str>,
+}
+
+/// Looks at a household through every rule, and tells which of them stand still.
+fn look<'a>(household: &Household<'a>) -> (Sights<'a>, Vec<(String, Why)>) {
     let policy = household.policy;
-    let mut seen: BTreeMap<Key, (&Rule, Seen)> = BTreeMap::new();
+    let (mut seen, mut blind, mut standing_still) = (BTreeMap::new(), Vec::new(), Vec::new());
     // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged into.
     let rules = if household.members > 0 { &policy.rules[..] } else { &[] };
     for rule in rules {
-        for one in see(rule, household) {
+        if household.is_any_silent(&rule.needs) {
+            blind.push(rule.id.as_str());
+            standing_still.push((rule.id.clone(), Why::SilentFeed));
+            continue;
+        }
+        let sights = see(rule, household);
+        if sights.iter().any(|one| one.verdict == Verdict::Unknown) {
+            standing_still.push((rule.id.clone(), Why::NotKnown));
+        }
+        for one in sights {
             seen.insert(key(policy, &rule.id, one.cause, one.month), (rule, one));
         }
     }
+    (Sights { seen, blind }, standing_still)
+}
+
+/// Puts what is seen now beside what was found before.
+fn compare<'a>(
+    household: &Household<'a>,
+    Sights { seen, blind }: &Sights<'a>,
+    case: Option<&Case>,
+    occasion: Occasion,
+) -> (Vec<Finding>, Vec<Change<'a>>) {
+    let policy = household.policy;
     let mut before: BTreeMap<Key, &Finding> = BTreeMap::new();
     for finding in case.map_or(&[][..], |case| &case.findings) {
         before.insert(key(policy, &finding.rule, finding.cause, finding.month), finding);
@@ -139,6 +179,7 @@ fn compare<'a>(household: &Household<'a>, case: Option<&Case>, occasion: Occasio
                 findings.push(finding);
             }
             (Some(old), Some((_, Seen { verdict: Verdict::Unknown, .. }))) => findings.push((*old).clone()),
+            (Some(old), None) if blind.contains(&old.rule.as_str()) => findings.push((*old).clone()),
             (Some(old), found) => {
                 let kind = ending(household.state, old, occasion);
                 let figure = found.map_or_else(|| ended_figure(household, old), |(_, seen)| seen.figure.clone());

@@ -13,5 +13,5 @@ pub mod wording;
 mod tests;
 
 pub use calendar::Calendar;
-pub use case::{Occasion, Outcome, Part, Said, evaluate};
+pub use case::{Occasion, Outcome, Part, Said, Why, evaluate};
 pub use policy::{Book, Fault, Policy, PolicySet};

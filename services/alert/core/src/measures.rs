@@ -3,14 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{Contribution, Evidence, HouseholdState, Sum};
-use schemas::{Category, Cause, EntryId, Fen, Month};
+use schemas::records::{Contribution, Coverage, Evidence, HouseholdState, Sum};
+use schemas::{Category, Cause, County, EntryId, Fen, Month};
 
 use crate::calendar::{Calendar, Span, Window};
-use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy};
-
-/// Months in a year.
-const YEAR_MONTHS: i32 = 12;
+use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy, Threshold, WHOLE, Whole};
 
 /// A household on a day, under its policy.
 #[derive(Debug)]
@@ -21,6 +18,8 @@ pub struct Household<'a> {
     pub policy: &'a Policy,
     /// The day.
     pub calendar: Calendar,
+    /// The last day on which anything came, by source and county, sorted.
+    coverage: &'a [Coverage],
     /// Whether its income is known; where it is not, income is a lower bound.
     pub income_known: bool,
     /// Who share the economy; 0 where nobody is known.
@@ -36,13 +35,46 @@ pub struct Reading {
     pub known: bool,
     /// The year whose line it is compared with.
     pub line_year: i32,
+    /// The same sum over the same months of the year before, where that is asked for.
+    pub year_before: Option<Fen>,
+}
+
+/// What a figure is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The amount.
+    pub value: Fen,
+    /// Whether it is known; if not, the true one is at least this.
+    pub known: bool,
 }
 
 impl<'a> Household<'a> {
     /// The household of a state, on a day.
-    pub fn new(state: &'a HouseholdState, policy: &'a Policy, calendar: Calendar) -> Self {
-        let income_known = income_known(state, policy, calendar);
-        Self { state, policy, calendar, income_known, members: members(state) }
+    pub fn new(state: &'a HouseholdState, policy: &'a Policy, calendar: Calendar, coverage: &'a [Coverage]) -> Self {
+        let mut household = Self { state, policy, calendar, coverage, income_known: false, members: members(state) };
+        household.income_known =
+            income_known(state, policy, calendar) && !household.is_any_silent(&policy.income_feeds);
+        household
+    }
+
+    /// Whether one of these feeds has fallen silent in the household's county.
+    ///
+    /// That is so when nothing came since the last settled month ended: then its files for that month can be missing. A
+    /// feed that was never heard is none of the city's, and cannot fall silent. What names persons only is of no county
+    /// and counts for each.
+    pub fn is_any_silent(&self, feeds: &[String]) -> bool {
+        if feeds.is_empty() {
+            return false;
+        }
+        let needed = self.calendar.last_settled(self.policy.settle_days).plus(1).first_day();
+        let county = self.state.household.county();
+        let heard = |source: &String, county: County| {
+            let key = (source.as_str(), county);
+            let found = self.coverage.binary_search_by(|one| (one.source.as_str(), one.county).cmp(&key));
+            found.ok().map(|at| self.coverage[at].day)
+        };
+        let last = |source| heard(source, county).max(heard(source, County::default()));
+        feeds.iter().filter_map(last).any(|day| day < needed)
     }
 
     /// The months of a window.
@@ -58,7 +90,19 @@ impl<'a> Household<'a> {
     /// The same over other months than those of its window.
     pub fn sum_over(&self, amounts: &Amounts, span: Span) -> Reading {
         let value = uncovered(&self.parts_over(amounts, span, None)).into_values().fold(Fen::ZERO, Fen::plus);
-        Reading { value, known: true, line_year: span.last.year() }
+        Reading { value, known: true, line_year: span.last.year(), year_before: None }
+    }
+
+    /// A sum, with that of the year before where one of these comparisons asks for it.
+    pub fn sum_to_compare<'c>(
+        &self,
+        amounts: &Amounts,
+        span: Span,
+        compares: impl IntoIterator<Item = &'c Compare>,
+    ) -> Reading {
+        let asks = |compare: &Compare| matches!(&compare.threshold, Threshold::Share { of: Whole::YearBefore, .. });
+        let year_before = compares.into_iter().any(asks).then(|| self.sum_over(amounts, span.year_before()).value);
+        Reading { year_before, ..self.sum_over(amounts, span) }
     }
 
     /// The months of `span` in which there is something of a sum, in order.
@@ -72,33 +116,56 @@ impl<'a> Household<'a> {
     pub fn measure(&self, of: &MeasureOf) -> Option<Reading> {
         let line_year = self.span(self.policy.net_income.window).last.year();
         let known = self.income_known;
-        let rigid = || self.rigid_by_cause(of.instead.as_ref()).into_values().fold(Fen::ZERO, Fen::plus);
+        let instead = of.instead.as_ref();
+        let rigid = || self.rigid_by_cause(instead).into_values().fold(Fen::ZERO, Fen::plus);
+        let income = || total(&self.income_parts(instead));
+        let reading = |value, known| Reading { value, known, line_year, year_before: None };
         Some(match of.measure {
-            Measure::NetPc => Reading { value: self.net_income().per_head(self.members)?, known, line_year },
-            Measure::RefPc => {
-                Reading { value: self.net_income().minus(rigid()).per_head(self.members)?, known, line_year }
-            }
-            Measure::RigidNet => Reading { value: rigid(), known: true, line_year },
+            Measure::NetPc => reading(income().per_head(self.members)?, known),
+            Measure::RefPc => reading(income().minus(rigid()).per_head(self.members)?, known),
+            Measure::RigidNet => reading(rigid(), true),
         })
     }
 
     /// How a reading compares; `None` where only a lower bound is known and it does not decide.
-    pub fn compares(&self, reading: Reading, compare: Compare) -> Option<bool> {
-        let threshold = self.policy.threshold(compare.threshold, reading.line_year);
-        let holds = compare.comparator.holds(reading.value, threshold);
-        // The true figure is at least the lower bound: that can show that it is large, and that it is not small.
-        let decides = reading.known || holds == compare.comparator.is_upward();
+    pub fn compares(&self, reading: Reading, compare: &Compare) -> Option<bool> {
+        let Some(limit) = self.limit(reading, &compare.threshold) else { return Some(false) };
+        let holds = compare.comparator.holds(reading.value, limit.value);
+        let is_upward = compare.comparator.is_upward();
+        if is_upward && !limit.known && reading.value <= Fen::ZERO {
+            // Nothing is no share of anything.
+            return Some(false);
+        }
+        // The true figure is at least the lower bound: that can show that it is large, and that it is not small. With a
+        // limit of which only a lower bound is known it is the other way about.
+        let decides = (reading.known || holds == is_upward) && (limit.known || holds != is_upward);
         decides.then_some(holds)
     }
 
-    /// Net income of the household.
-    fn net_income(&self) -> Fen {
-        self.income_parts().iter().fold(Fen::ZERO, |sum, part| sum.plus(part.amount_fen))
+    /// What a threshold is for a figure; none where there is nothing to take a share of.
+    pub fn limit(&self, reading: Reading, threshold: &Threshold) -> Option<Limit> {
+        let line = || self.policy.line(reading.line_year);
+        let (value, known) = match threshold {
+            Threshold::Amount(amount) => (*amount, true),
+            Threshold::Line { thousandths } => (line().scaled(*thousandths, WHOLE), true),
+            Threshold::Share { thousandths, of } => {
+                let (whole, known) = match of {
+                    Whole::NetIncome => (total(&self.income_parts(None)), self.income_known),
+                    Whole::YearBefore => (reading.year_before.unwrap_or_default(), true),
+                    Whole::Sum(amounts) => (self.sum(amounts).value, true),
+                };
+                if known && whole <= Fen::ZERO {
+                    return None;
+                }
+                (whole.scaled(*thousandths, WHOLE), known)
+            }
+        };
+        Some(Limit { value, known })
     }
 
     /// What net income consists of; costs are negative. What the survey found has no category.
-    pub fn income_parts(&self) -> Vec<Contribution> {
-        let mut parts = self.parts(&self.policy.net_income, None);
+    pub fn income_parts(&self, instead: Option<&Instead>) -> Vec<Contribution> {
+        let mut parts = self.parts(&self.policy.net_income, instead);
         if let Some(survey) = self.state.survey.as_ref().filter(|_| self.income_known)
             && survey.unreported_income_fen != Fen::ZERO
         {
@@ -171,7 +238,7 @@ impl<'a> Household<'a> {
     pub fn largest_gap(&self) -> Cause {
         let income = &self.policy.net_income;
         let now = self.span(income.window);
-        let before = Span { first: now.first.plus(-YEAR_MONTHS), last: now.last.plus(-YEAR_MONTHS), ..now };
+        let before = now.year_before();
         let mut falls: BTreeMap<Category, Fen> = BTreeMap::new();
         for sum in self.state.sums.iter().filter(|sum| income.categories.contains(&sum.category)) {
             let fall = falls.entry(sum.category).or_default();
@@ -188,6 +255,11 @@ impl<'a> Household<'a> {
         let largest = fallen.map(|(category, fall)| (fall, std::cmp::Reverse(cause(category)))).max();
         largest.map_or(Cause::Other, |(_, std::cmp::Reverse(cause))| cause)
     }
+}
+
+/// The sum of all parts.
+fn total(parts: &[Contribution]) -> Fen {
+    parts.iter().fold(Fen::ZERO, |sum, part| sum.plus(part.amount_fen))
 }
 
 /// What is left of each cause after what is set against it, never below zero.

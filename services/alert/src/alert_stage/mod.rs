@@ -5,7 +5,7 @@ mod outputs;
 mod partition;
 mod policies;
 
-use alert_core::{Calendar, Occasion, PolicySet, evaluate};
+use alert_core::{Calendar, Occasion, Outcome, PolicySet, evaluate};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
     Topology,
@@ -114,15 +114,14 @@ impl AlertStage {
                 return Ok(Step::Done);
             };
             if let Some(state) = partition.state(household)? {
-                let known = self.evaluate(partition, &state, calendar, Occasion::Calendar, outbox)?;
-                partition.swept(household, known);
+                let outcome = self.evaluate(partition, &state, calendar, Occasion::Calendar, outbox)?;
+                partition.swept(household, outcome.as_ref());
             }
         }
         Ok(Step::More)
     }
 
-    /// Evaluates a household, keeps its case and says what follows. Returns whether its income is known; none where no
-    /// policy is for its county.
+    /// Evaluates a household, keeps its case and says what follows. Nothing comes of it where no policy is for its county.
     fn evaluate(
         &mut self,
         partition: &mut AlertPartition,
@@ -130,14 +129,15 @@ impl AlertStage {
         calendar: Calendar,
         occasion: Occasion,
         outbox: &mut Outbox,
-    ) -> Result<Option<bool>, String> {
+    ) -> Result<Option<Outcome>, String> {
         let policies: &PolicySet = self.policies.at(partition.progress.policies_offset, calendar.day);
         let Some(policy) = policies.of(state.household.county()) else {
             partition.progress.count("without_policy", "", i64::from(occasion == Occasion::News));
             return Ok(None);
         };
         let case: Option<Case> = partition.case(state.household)?;
-        let outcome = evaluate(state, case.as_ref(), policy, calendar, occasion);
+        let now = (calendar, &partition.progress.coverage[..]);
+        let outcome = evaluate(state, case.as_ref(), policy, now, occasion);
         if let Some(next) = &outcome.case {
             partition.count_case(case.as_ref(), next);
             self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
@@ -146,7 +146,7 @@ impl AlertStage {
             partition.count_warning(&said.warning);
             self.outputs.said(partition, said, outbox).map_err(|error| error.to_string())?;
         }
-        Ok(Some(outcome.income_known))
+        Ok(Some(outcome))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The state of one partition of alert: the states and cases of its households, and how far calendar and sweep are. It
 //! does not know when a household is evaluated.
 
-use alert_core::Calendar;
+use alert_core::{Calendar, Outcome, Why};
 use runtime::stage::Figures;
 use runtime::table::Table;
 use schemas::HouseholdCode;
@@ -15,6 +15,10 @@ use super::current_day;
 const INCOME_UNKNOWN: &str = "income_unknown";
 /// The same, while a sweep is on its way.
 const INCOME_UNKNOWN_SO_FAR: &str = "income_unknown_so_far";
+/// Households for which a rule stood still at the last sweep, by rule, county and why.
+const STANDING_STILL: &str = "standing_still";
+/// The same, while a sweep is on its way.
+const STANDING_STILL_SO_FAR: &str = "standing_still_so_far";
 /// Parts of warnings whose receiver has no topic, by receiver.
 pub(super) const WITHOUT_TOPIC: &str = "without_topic";
 /// Cases that are open.
@@ -89,6 +93,7 @@ impl AlertPartition {
     pub(super) fn begin_sweep(&mut self) {
         self.progress.sweep_after = Some(String::new());
         self.progress.set(INCOME_UNKNOWN_SO_FAR, "", 0);
+        self.progress.totals.retain(|total| total.name != STANDING_STILL_SO_FAR);
         self.sweep = None;
     }
 
@@ -106,14 +111,28 @@ impl AlertPartition {
     }
 
     /// Notes that a household of the sweep is done.
-    pub(super) fn swept(&mut self, household: HouseholdCode, income_known: Option<bool>) {
+    pub(super) fn swept(&mut self, household: HouseholdCode, outcome: Option<&Outcome>) {
         self.progress.sweep_after = Some(household.to_string());
-        self.progress.count(INCOME_UNKNOWN_SO_FAR, "", i64::from(income_known != Some(true)));
+        let is_known = outcome.is_some_and(|outcome| outcome.income_known);
+        self.progress.count(INCOME_UNKNOWN_SO_FAR, "", i64::from(!is_known));
+        let county = household.county();
+        for (rule, why) in outcome.iter().flat_map(|outcome| &outcome.standing_still) {
+            let why = match why {
+                Why::SilentFeed => "silent_feed",
+                Why::NotKnown => "not_known",
+            };
+            self.progress.count(STANDING_STILL_SO_FAR, &format!("{rule}/{county}/{why}"), 1);
+        }
     }
 
     pub(super) fn end_sweep(&mut self) {
         let unknown = self.progress.total(INCOME_UNKNOWN_SO_FAR);
         self.progress.set(INCOME_UNKNOWN, "", unknown);
+        self.progress.totals.retain(|total| total.name != STANDING_STILL);
+        let so_far = self.progress.totals.iter().filter(|total| total.name == STANDING_STILL_SO_FAR).cloned();
+        for total in so_far.collect::<Vec<_>>() {
+            self.progress.set(STANDING_STILL, &total.label, total.count);
+        }
         self.progress.sweep_after = None;
         self.sweep = None;
     }
@@ -142,6 +161,7 @@ impl AlertPartition {
                 "warnings" => "warnings",
                 OPEN_CASES => OPEN_CASES,
                 INCOME_UNKNOWN => INCOME_UNKNOWN,
+                STANDING_STILL => STANDING_STILL,
                 "without_policy" => "without_policy",
                 WITHOUT_TOPIC => WITHOUT_TOPIC,
                 _ => continue,

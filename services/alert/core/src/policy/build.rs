@@ -102,6 +102,7 @@ fn read(document: &Document, value: &Value, wording: &Arc<Wording>, found: &mut 
         settle_days: integer("settle_days").unwrap_or_default() as i32,
         survey_months: integer("survey_months").unwrap_or_default() as i32,
         observed_months: integer("observed_months").unwrap_or_default() as i32,
+        income_feeds: texts(value.get("income_feeds")),
         lines: found.at("lines", |found| lines(value.get("lines"), found)),
         net_income,
         rigid_net,
@@ -146,6 +147,11 @@ pub(super) fn categories(value: Option<&Value>) -> BTreeSet<Category> {
     texts(value).iter().filter_map(|name| Category::parse(name)).collect()
 }
 
+/// The causes of a list.
+pub(super) fn causes(value: Option<&Value>) -> BTreeSet<Cause> {
+    texts(value).iter().filter_map(|code| Cause::parse(code)).collect()
+}
+
 /// The texts of a list.
 pub(super) fn texts(value: Option<&Value>) -> Vec<String> {
     let list = value.and_then(Value::as_array);
@@ -157,7 +163,7 @@ pub(super) fn amounts(value: &Value, found: &mut Found) -> Amounts {
     let amounts = Amounts {
         categories: categories(value.get("categories")),
         less: categories(value.get("less")),
-        causes: texts(value.get("causes")).iter().filter_map(|code| Cause::parse(code)).collect(),
+        causes: causes(value.get("causes")),
         window: window(value, found).unwrap_or(Window::Rolling12),
     };
     if value.get("categories").is_none() {

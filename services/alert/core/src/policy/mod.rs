@@ -3,6 +3,7 @@
 
 mod book;
 mod build;
+mod conditions;
 mod document;
 mod faults;
 mod rules;
@@ -38,6 +39,9 @@ pub struct Policy {
     pub survey_months: i32,
     /// How many observed months income needs to be known.
     pub observed_months: i32,
+    /// The feeds without which income is not known: where one of them falls silent in a county, what it shows is a lower
+    /// bound.
+    pub income_feeds: Vec<String>,
     /// The line per head by year.
     pub lines: BTreeMap<i32, Fen>,
     /// What net income consists of.
@@ -67,6 +71,8 @@ pub struct Rule {
     pub id: String,
     /// Its forms, in the order of the policy.
     pub forms: Vec<Form>,
+    /// The feeds without which it stands still: while one of them is silent in a county, nothing begins and nothing ends.
+    pub needs: Vec<String>,
     /// How the cause of its findings is found.
     pub cause: CauseRule,
     /// Who is asked to verify a request.
@@ -111,15 +117,26 @@ pub enum Test {
     Incident {
         /// Its codes.
         codes: Vec<String>,
+        /// Which causes count; all where none is named.
+        causes: BTreeSet<Cause>,
         /// The window.
         window: Window,
+    },
+    /// Members without a status for so many days: kind `missing_status`.
+    MissingStatus {
+        /// Its code.
+        code: String,
+        /// The values that are missed.
+        values: Vec<String>,
+        /// Days.
+        days: i32,
     },
 }
 
 impl Test {
     /// Whether its findings are told apart by cause, as those of events are; a figure has one finding.
     pub const fn is_event(&self) -> bool {
-        matches!(self, Self::Status { .. } | Self::Incident { .. })
+        !matches!(self, Self::Sum(_) | Self::Measure(_))
     }
 }
 
@@ -152,7 +169,7 @@ pub enum Measure {
 pub struct MeasureOf {
     /// Which.
     pub measure: Measure,
-    /// Categories of rigid expenditure that are taken over another window.
+    /// Categories of income or of rigid expenditure that are taken over another window.
     pub instead: Option<Instead>,
 }
 
@@ -179,10 +196,14 @@ pub struct LevelRow {
     pub compare: Option<Compare>,
     /// For an event: which values count; any where none is named.
     pub values: Vec<String>,
+    /// For an event: how its value is compared as a number; a value that is none does not count.
+    pub number: Option<(Comparator, i64)>,
+    /// For an incident: how the amount that goes with it is compared.
+    pub amount: Option<(Comparator, Fen)>,
 }
 
 /// How a figure is compared, and with what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compare {
     /// How.
     pub comparator: Comparator,
@@ -216,7 +237,7 @@ impl Comparator {
     }
 
     /// Whether the figure is on the side that is asked for.
-    pub fn holds(self, figure: Fen, threshold: Fen) -> bool {
+    pub fn holds<T: Ord + Copy>(self, figure: T, threshold: T) -> bool {
         match self {
             Self::Above => figure > threshold,
             Self::AtLeast => figure >= threshold,
@@ -237,7 +258,7 @@ impl Comparator {
 }
 
 /// With what a figure is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Threshold {
     /// An amount.
     Amount(Fen),
@@ -246,6 +267,25 @@ pub enum Threshold {
         /// 1,000 is the line itself.
         thousandths: i64,
     },
+    /// A share of something of the household: what makes a ratio or a change of two figures. Where there is nothing to
+    /// take a share of, nothing is compared.
+    Share {
+        /// 1,000 is the whole.
+        thousandths: i64,
+        /// What it is a share of.
+        of: Whole,
+    },
+}
+
+/// What a share is taken of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// The household's net income.
+    NetIncome,
+    /// The same sum over the same months of the year before.
+    YearBefore,
+    /// Another sum.
+    Sum(Amounts),
 }
 
 /// Thousandths in a whole.
@@ -272,9 +312,13 @@ pub enum Condition {
     Incident {
         /// Codes.
         codes: Vec<String>,
+        /// Which causes count; all where none is named.
+        causes: BTreeSet<Cause>,
         /// The window.
         window: Window,
     },
+    /// One of these rules holds.
+    Finding(Vec<String>),
     /// A status of this code holds with one of these values (any where none is named).
     Status {
         /// Its code.
@@ -333,14 +377,6 @@ impl Policy {
     pub fn line(&self, year: i32) -> Fen {
         let before = self.lines.range(..=year).next_back();
         before.or_else(|| self.lines.iter().next()).map_or(Fen::ZERO, |(_, line)| *line)
-    }
-
-    /// A threshold in fen, for a window that ends in this year.
-    pub fn threshold(&self, threshold: Threshold, year: i32) -> Fen {
-        match threshold {
-            Threshold::Amount(amount) => amount,
-            Threshold::Line { thousandths } => self.line(year).scaled(thousandths, WHOLE),
-        }
     }
 
     /// The rule of that id.

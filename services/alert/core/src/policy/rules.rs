@@ -7,12 +7,10 @@ use schemas::records::WarningLevel;
 use schemas::{Category, Cause};
 use serde_json::Value;
 
-use super::build::{amount, amounts, categories, message, texts, thousandths, window};
+use super::build::{amounts, causes, message, texts, window};
+use super::conditions::{amount_of, code, compare, condition, instead, measure, number};
 use super::faults::Found;
-use super::{
-    CauseRule, ClassTerm, Comparator, Compare, Condition, Form, Instead, LevelRow, Measure, MeasureOf, Rule, Test,
-    Threshold, WHOLE,
-};
+use super::{CauseRule, Condition, Form, LevelRow, MeasureOf, Rule, Test, Threshold};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording, action_message};
 
@@ -40,7 +38,48 @@ pub(super) fn read(
             });
         });
     }
-    rules.into_values().collect()
+    let rules: Vec<Rule> = rules.into_values().collect();
+    for rule in &rules {
+        found.at("rules", |found| found.at(rule.id.clone(), |found| check_findings(rule, &rules, found)));
+    }
+    rules
+}
+
+/// A rule may ask whether another one holds, when that one asks for none.
+fn check_findings(rule: &Rule, rules: &[Rule], found: &mut Found) {
+    for id in asked_for(rule) {
+        match rules.iter().find(|other| other.id == id) {
+            None => found.add(format!("`finding` names the rule `{id}`, which this policy does not have")),
+            Some(other) if !asked_for(other).is_empty() => {
+                found.add(format!("`finding` names the rule `{id}`, which asks for other findings itself"));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// The rules that a rule's conditions ask for.
+fn asked_for(rule: &Rule) -> Vec<String> {
+    fn walk(condition: &Condition, ids: &mut Vec<String>) {
+        match condition {
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                for one in conditions {
+                    walk(one, ids);
+                }
+            }
+            Condition::Not(one) => walk(one, ids),
+            Condition::Finding(named) => ids.extend_from_slice(named),
+            _ => {}
+        }
+    }
+    let mut ids = Vec::new();
+    for form in &rule.forms {
+        let conditions = form.when.iter().chain(form.levels.iter().filter_map(|row| row.when.as_ref()));
+        for condition in conditions {
+            walk(condition, &mut ids);
+        }
+    }
+    ids
 }
 
 fn rule(id: &str, value: &Value, departments: &Departments, wording: &Wording, found: &mut Found) -> Rule {
@@ -76,6 +115,7 @@ fn rule(id: &str, value: &Value, departments: &Departments, wording: &Wording, f
     Rule {
         id: id.to_owned(),
         forms,
+        needs: texts(value.get("needs")),
         cause,
         verifier,
         action,
@@ -129,7 +169,7 @@ fn cause(value: &Value, is_event: bool, found: &mut Found) -> CauseRule {
 
 fn form(value: &Value, found: &mut Found) -> Option<Form> {
     let Some(kind) = value.get("kind") else {
-        found.add("`kind` is missing: sum, uncovered, measure, status or incident");
+        found.add("`kind` is missing: sum, uncovered, measure, status, incident or missing_status");
         return None;
     };
     let kind = kind.as_str()?;
@@ -144,7 +184,15 @@ fn form(value: &Value, found: &mut Found) -> Option<Form> {
             if value.get("codes").is_none() {
                 found.add("`codes` is missing: what happened");
             }
-            Test::Incident { codes: texts(value.get("codes")), window: window(value, found)? }
+            let (codes, causes) = (texts(value.get("codes")), causes(value.get("causes")));
+            Test::Incident { codes, causes, window: window(value, found)? }
+        }
+        "missing_status" => {
+            let days = value.get("days").and_then(Value::as_i64);
+            if days.is_none() || value.get("values").is_none() {
+                found.add("`values` and `days` say what is missed, and for how long");
+            }
+            Test::MissingStatus { code: code(value, found)?, values: texts(value.get("values")), days: days? as i32 }
         }
         _ => return None,
     };
@@ -173,43 +221,19 @@ fn check_fields(kind: &str, value: &Value, found: &mut Found) {
         "uncovered" => &["categories", "less", "causes", "window", "reach", "comparator"],
         "measure" => &["measure", "instead", "comparator"],
         "status" => &["code"],
-        "incident" => &["codes", "window"],
+        "incident" => &["codes", "causes", "window"],
+        "missing_status" => &["code", "values", "days"],
         _ => return,
     };
-    let all = ["categories", "less", "causes", "window", "reach", "measure", "instead", "code", "codes", "comparator"];
-    for field in all.into_iter().filter(|field| value.get(field).is_some() && !used.contains(field)) {
+    let figures = ["categories", "less", "causes", "window", "reach", "measure", "instead", "comparator"];
+    let events = ["code", "codes", "values", "days"];
+    let all = figures.into_iter().chain(events);
+    for field in all.filter(|field| value.get(field).is_some() && !used.contains(field)) {
         found.at(field, |found| found.add(format!("a rule of kind `{kind}` has no such field")));
     }
     if kind == "uncovered" && value.get("less").is_none() {
         found.add("`less` is missing: what is set against the loss");
     }
-}
-
-fn code(value: &Value, found: &mut Found) -> Option<String> {
-    let code = value.get("code").and_then(Value::as_str);
-    if value.get("code").is_none() {
-        found.add("`code` is missing: which status");
-    }
-    code.map(str::to_owned)
-}
-
-fn measure(value: Option<&Value>, found: &mut Found) -> Option<Measure> {
-    match value.map(|value| value.as_str().unwrap_or_default()) {
-        Some("net_pc") => Some(Measure::NetPc),
-        Some("ref_pc") => Some(Measure::RefPc),
-        Some("rigid_net") => Some(Measure::RigidNet),
-        Some(_) => None,
-        None => {
-            found.add("`measure` is missing: net_pc, ref_pc or rigid_net");
-            None
-        }
-    }
-}
-
-fn instead(value: &Value) -> Option<Instead> {
-    let instead = value.get("instead")?;
-    let window = instead.get("window").and_then(Value::as_str).and_then(Window::parse)?;
-    Some(Instead { categories: categories(instead.get("categories")), window })
 }
 
 fn levels(value: &Value, test: &Test, found: &mut Found) -> Vec<LevelRow> {
@@ -242,8 +266,8 @@ fn level_row(row: &Value, comparator: Option<&Value>, test: &Test, found: &mut F
             found.add("an event has no threshold and no comparator; name its `values`");
         }
     } else {
-        if row.get("values").is_some() {
-            found.add("a figure has no `values`; give a `threshold`");
+        if ["values", "number", "amount"].iter().any(|field| row.get(field).is_some()) {
+            found.add("a figure has no `values`, `number` or `amount`; give a `threshold`");
         }
         if threshold.is_none() {
             found.add("`threshold` is missing");
@@ -257,7 +281,15 @@ fn level_row(row: &Value, comparator: Option<&Value>, test: &Test, found: &mut F
     if newest_month && !matches!(test, Test::Sum(amounts) if amounts.window == Window::Month) {
         found.at("months", |found| found.add("only a sum with the window `month` has months"));
     }
-    Some(LevelRow { level, when, newest_month, compare, values: texts(row.get("values")) })
+    Some(LevelRow {
+        level,
+        when,
+        newest_month,
+        compare,
+        values: texts(row.get("values")),
+        number: row.get("number").and_then(number),
+        amount: row.get("amount").and_then(|of| found.at("amount", |found| amount_of(of, found))),
+    })
 }
 
 /// Levels stand in order, and a higher level never asks for less than a lower one.
@@ -269,13 +301,18 @@ fn check_order(levels: &[LevelRow], found: &mut Found) {
     }
     for (at, high) in levels.iter().enumerate() {
         let lower = levels[..at].iter().filter(|low| low.level < high.level && low.when.is_none());
-        for (low, compare) in lower.filter_map(|low| low.compare.zip(high.compare)) {
+        for (low, compare) in lower.filter_map(|low| low.compare.as_ref().zip(high.compare.as_ref())) {
             if low.comparator.is_upward() != compare.comparator.is_upward() {
                 continue;
             }
-            let (low, high) = match (low.threshold, compare.threshold) {
+            let (low, high) = match (&low.threshold, &compare.threshold) {
                 (Threshold::Amount(low), Threshold::Amount(high)) => (low.0, high.0),
-                (Threshold::Line { thousandths: low }, Threshold::Line { thousandths: high }) => (low, high),
+                (Threshold::Line { thousandths: low }, Threshold::Line { thousandths: high }) => (*low, *high),
+                (Threshold::Share { thousandths: low, of: low_of }, Threshold::Share { thousandths: high, of })
+                    if low_of == of =>
+                {
+                    (*low, *high)
+                }
                 _ => continue,
             };
             let is_less = if compare.comparator.is_upward() { high < low } else { high > low };
@@ -286,49 +323,4 @@ fn check_order(levels: &[LevelRow], found: &mut Found) {
             }
         }
     }
-}
-
-fn compare(comparator: &Value, threshold: &Value, found: &mut Found) -> Option<Compare> {
-    let comparator = Comparator::parse(comparator.as_str()?)?;
-    let threshold = match threshold {
-        Value::String(text) if text == "line" => Some(Threshold::Line { thousandths: WHOLE }),
-        Value::Object(fields) => {
-            let factor = fields.get("line").and_then(thousandths);
-            factor.map(|thousandths| Threshold::Line { thousandths })
-        }
-        other => amount(other).map(Threshold::Amount),
-    };
-    if threshold.is_none() {
-        let what =
-            "no amount of yuan with at most two decimals, no `line` and no `{ line: factor }` with at most three";
-        found.at("threshold", |found| found.add(what));
-    }
-    threshold.map(|threshold| Compare { comparator, threshold })
-}
-
-fn condition(value: &Value, found: &mut Found) -> Option<Condition> {
-    let (name, what) = value.as_object()?.iter().next()?;
-    found.at(name, |found| match name.as_str() {
-        "all" => Some(Condition::All(conditions(what, found))),
-        "any" => Some(Condition::Any(conditions(what, found))),
-        "not" => condition(what, found).map(|one| Condition::Not(Box::new(one))),
-        "class" => Some(Condition::Class(texts(Some(what)).iter().filter_map(|name| ClassTerm::parse(name)).collect())),
-        "income" => Some(Condition::IncomeKnown(what.as_str() == Some("known"))),
-        "measure" => {
-            let of = MeasureOf { measure: measure(what.get("of"), found)?, instead: instead(what) };
-            Some(Condition::Measure(of, compare(what.get("comparator")?, what.get("threshold")?, found)?))
-        }
-        "sum" => {
-            let amounts = amounts(what, found);
-            Some(Condition::Sum(amounts, compare(what.get("comparator")?, what.get("threshold")?, found)?))
-        }
-        "incident" => Some(Condition::Incident { codes: texts(what.get("codes")), window: window(what, found)? }),
-        "status" => Some(Condition::Status { code: code(what, found)?, values: texts(what.get("values")) }),
-        _ => None,
-    })
-}
-
-fn conditions(value: &Value, found: &mut Found) -> Vec<Condition> {
-    let list = value.as_array().into_iter().flatten().enumerate();
-    list.filter_map(|(at, one)| found.at(at.to_string(), |found| condition(one, found))).collect()
 }

@@ -1,7 +1,7 @@
 //! Conditions: what must be so beside what a rule looks at. It does not know rules.
 
 use super::events::{incidents, statuses};
-use super::{all, is_one_of};
+use super::{Verdict, all, is_one_of, see};
 use crate::measures::Household;
 use crate::policy::Condition;
 
@@ -16,10 +16,22 @@ pub fn holds(condition: &Condition, household: &Household<'_>) -> Option<bool> {
         Condition::Not(one) => holds(one, household).map(|held| !held),
         Condition::Class(terms) => Some(terms.iter().any(|term| term.holds(&state.classes))),
         Condition::IncomeKnown(known) => Some(household.income_known == *known),
-        Condition::Measure(of, compare) => household.compares(household.measure(of)?, *compare),
-        Condition::Sum(amounts, compare) => household.compares(household.sum(amounts), *compare),
-        Condition::Incident { codes, window } => {
-            Some(incidents(state, codes, household.span(*window)).next().is_some())
+        Condition::Measure(of, compare) => household.compares(household.measure(of)?, compare),
+        Condition::Sum(amounts, compare) => {
+            let reading = household.sum_to_compare(amounts, household.span(amounts.window), [compare]);
+            household.compares(reading, compare)
+        }
+        Condition::Incident { codes, causes, window } => {
+            Some(incidents(state, (codes, causes), household.span(*window)).next().is_some())
+        }
+        Condition::Finding(rules) => {
+            let rules = rules.iter().filter_map(|id| household.policy.rule(id));
+            let verdicts = rules.flat_map(|rule| see(rule, household)).map(|seen| match seen.verdict {
+                Verdict::Holds(_) => Some(false),
+                Verdict::NotMet => Some(true),
+                Verdict::Unknown => None,
+            });
+            all(verdicts).map(|none| !none)
         }
         Condition::Status { code, values } => {
             Some(statuses(state, code).any(|status| is_one_of(&status.value, values)))

@@ -1,26 +1,37 @@
-//! Findings of events: what happened and which facts hold, by cause. It does not know figures.
+//! Findings of events: what happened, which facts hold and which are missing, by cause. It does not know figures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::{HouseholdState, Incident, Status};
-use schemas::{Category, Cause, Kind};
+use schemas::{Category, Cause, Day, EntryId, Fen, Kind, PersonToken};
 
 use super::{Behind, EVIDENCE_MAX, Seen, Verdict, all, event_figure, holds, is_one_of, rank};
 use crate::calendar::Span;
 use crate::measures::Household;
-use crate::policy::{CauseRule, Rule, Test};
+use crate::policy::{CauseRule, LevelRow, Rule, Test};
+
+/// One thing that a form of events looks at.
+struct Event<'a> {
+    cause: Cause,
+    value: &'a str,
+    amount: Fen,
+    /// What said so; none where something is missing of which nothing was ever said.
+    behind: Option<Behind>,
+    /// Whether it is known at all.
+    known: bool,
+}
 
 /// Findings of events: what happened or holds, by cause.
 pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
     let mut by_cause: BTreeMap<Cause, (Verdict, Vec<Behind>)> = BTreeMap::new();
     for form in &rule.forms {
         let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household));
-        for (cause, value, behind) in events(&form.test, household) {
-            let cause = if let CauseRule::Fixed(fixed) = rule.cause { fixed } else { cause };
+        for event in events(&form.test, household) {
+            let cause = if let CauseRule::Fixed(fixed) = rule.cause { fixed } else { event.cause };
             let mut verdict = Verdict::NotMet;
-            for row in form.levels.iter().filter(|row| is_one_of(value, &row.values)) {
+            for row in form.levels.iter().filter(|row| is_of(row, &event)) {
                 let row_when = row.when.as_ref().map_or(Some(true), |when| holds(when, household));
-                let found = match all([when, row_when].into_iter()) {
+                let found = match all([when, row_when, event.known.then_some(true)].into_iter()) {
                     Some(true) => Verdict::Holds(row.level),
                     Some(false) => Verdict::NotMet,
                     None => Verdict::Unknown,
@@ -36,7 +47,7 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
             if rank(verdict) > rank(entry.0) {
                 entry.0 = verdict;
             }
-            entry.1.push(behind);
+            entry.1.extend(event.behind);
         }
     }
     let month = household.calendar.day.month();
@@ -50,18 +61,67 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
         .collect()
 }
 
-/// Everything that a form of events looks at: cause, value, entry.
-fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<(Cause, &'a str, Behind)> {
-    let behind = |entry, day| Behind { entry, category: Category::None, day, opens: true };
+/// Whether a level is for an event with this value and amount.
+fn is_of(row: &LevelRow, event: &Event<'_>) -> bool {
+    let is_number = |(comparator, threshold): (crate::policy::Comparator, i64)| {
+        event.value.parse().is_ok_and(|number: i64| comparator.holds(number, threshold))
+    };
+    is_one_of(event.value, &row.values)
+        && row.number.is_none_or(is_number)
+        && row.amount.is_none_or(|(comparator, threshold)| comparator.holds(event.amount, threshold))
+}
+
+/// Everything that a form of events looks at.
+fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
+    let state = household.state;
     match test {
-        Test::Status { code } => statuses(household.state, code)
-            .map(|status| (status.cause, status.value.as_str(), behind(status.entry, status.day)))
-            .collect(),
-        Test::Incident { codes, window } => incidents(household.state, codes, household.span(*window))
-            .map(|one| (one.cause, one.value.as_str(), behind(one.entry, one.day)))
-            .collect(),
+        Test::Status { code } => statuses(state, code).map(Event::of_status).collect(),
+        Test::Incident { codes, causes, window } => {
+            incidents(state, (codes, causes), household.span(*window)).map(Event::of_incident).collect()
+        }
+        Test::MissingStatus { code, values, days } => missing(household, (code, values), *days),
         Test::Sum(_) | Test::Measure(_) => Vec::new(),
     }
+}
+
+impl<'a> Event<'a> {
+    fn of_status(status: &'a Status) -> Self {
+        let behind = Some(behind(status.entry, status.day));
+        Self { cause: status.cause, value: &status.value, amount: Fen::ZERO, behind, known: true }
+    }
+
+    fn of_incident(one: &'a Incident) -> Self {
+        let behind = Some(behind(one.entry, one.day));
+        Self { cause: one.cause, value: &one.value, amount: one.amount_fen, behind, known: true }
+    }
+}
+
+fn behind(entry: EntryId, day: Day) -> Behind {
+    Behind { entry, category: Category::None, day, opens: true }
+}
+
+/// The members who have been without a status for so many days: since another value of it was said, or since it was said
+/// of others of the household, or since they came. Where the status was never said of anybody in the household, nothing is known: the department may not report it.
+fn missing<'a>(household: &Household<'a>, (code, values): (&str, &[String]), days: i32) -> Vec<Event<'a>> {
+    let state = household.state;
+    let said: Vec<&'a Status> = statuses(state, code).collect();
+    let first_said = said.iter().map(|status| status.day).min();
+    let of = |person: PersonToken| said.iter().copied().find(|status| status.person == Some(person));
+    let mut events = Vec::new();
+    for member in &state.members {
+        let status = of(member.person);
+        if status.is_some_and(|status| is_one_of(&status.value, values)) {
+            continue;
+        }
+        let since = status.map(|status| status.day).or(first_said);
+        let since = since.max(Some(member.since_day)).unwrap_or_default().max(household.calendar.first_closed_day);
+        if household.calendar.day.0.saturating_sub(since.0) < days {
+            continue;
+        }
+        let behind = status.map(|status| behind(status.entry, status.day));
+        events.push(Event { cause: Cause::Other, value: "", amount: Fen::ZERO, behind, known: first_said.is_some() });
+    }
+    events
 }
 
 pub(super) fn statuses<'a>(state: &'a HouseholdState, code: &str) -> impl Iterator<Item = &'a Status> {
@@ -70,11 +130,14 @@ pub(super) fn statuses<'a>(state: &'a HouseholdState, code: &str) -> impl Iterat
 
 pub(super) fn incidents<'a>(
     state: &'a HouseholdState,
-    codes: &[String],
+    (codes, causes): (&[String], &BTreeSet<Cause>),
     span: Span,
 ) -> impl Iterator<Item = &'a Incident> {
     let is_it = move |one: &&Incident| {
-        one.kind == Kind::Incident && is_one_of(&one.code, codes) && span.contains(one.day.month())
+        one.kind == Kind::Incident
+            && is_one_of(&one.code, codes)
+            && (causes.is_empty() || causes.contains(&one.cause))
+            && span.contains(one.day.month())
     };
     state.incidents.iter().filter(is_it)
 }

@@ -15,31 +15,32 @@ pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>) -
         (Test::Sum(amounts), Some(reach)) => see_months(rule, form, household, (amounts, reach)),
         (Test::Sum(amounts), None) => {
             let span = household.span(amounts.window);
-            vec![see_figure(rule, form, household, (household.sum(amounts), span, None))]
+            let reading = household.sum_to_compare(amounts, span, compares(form));
+            vec![see_figure(rule, form, household, (reading, span, None))]
         }
         (Test::Measure(of), _) => {
             let span = household.span(measure_window(of, household));
             let seen = |reading| see_figure(rule, form, household, (reading, span, None));
             household.measure(of).map(seen).into_iter().collect()
         }
-        (Test::Status { .. } | Test::Incident { .. }, _) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
 /// Each month of a reach by itself.
 fn see_months(rule: &Rule, form: &Form, household: &Household<'_>, (amounts, reach): (&Amounts, Window)) -> Vec<Seen> {
     let reach = household.span(reach);
-    let is_upward = |row: &LevelRow| row.compare.is_none_or(|compare| compare.comparator.is_upward());
+    let is_upward = |row: &LevelRow| row.compare.as_ref().is_none_or(|compare| compare.comparator.is_upward());
     // Most months have nothing, which decides only where a small sum is asked for.
     let months: Vec<Month> = if form.levels.iter().all(is_upward) {
         household.months_with(amounts, reach).into_iter().collect()
     } else {
         reach.months().collect()
     };
-    let read = |month: &Month| (household.sum_over(amounts, Span::of_month(*month)), *month);
+    let read = |month: &Month| (household.sum_to_compare(amounts, Span::of_month(*month), compares(form)), *month);
     let readings: Vec<(Reading, Month)> = months.iter().map(read).collect();
     let newest = |row: &LevelRow| {
-        let compare = row.compare.filter(|_| row.newest_month)?;
+        let compare = row.compare.as_ref().filter(|_| row.newest_month)?;
         let is_met = |(reading, _): &&(Reading, Month)| household.compares(*reading, compare) == Some(true);
         readings.iter().rev().find(is_met).map(|(_, month)| *month)
     };
@@ -63,6 +64,11 @@ struct Which<'a> {
     newest: &'a [Option<Month>],
 }
 
+/// How the levels of a form compare.
+fn compares(form: &Form) -> impl Iterator<Item = &Compare> {
+    form.levels.iter().filter_map(|row| row.compare.as_ref())
+}
+
 /// Whether a level is for this month.
 fn is_for(row: &LevelRow, at: usize, which: Option<Which<'_>>) -> bool {
     !row.newest_month || which.is_none_or(|which| which.newest.get(at) == Some(&Some(which.month)))
@@ -83,7 +89,7 @@ fn see_figure(
         if fallback.is_none() && row_when != Some(false) {
             fallback = Some(row);
         }
-        let compares = row.compare.map_or(Some(false), |compare| household.compares(reading, compare));
+        let compares = row.compare.as_ref().map_or(Some(false), |compare| household.compares(reading, compare));
         let found = match all([when, row_when, compares, Some(is_for(row, at, which))].into_iter()) {
             Some(true) => Verdict::Holds(row.level),
             Some(false) => Verdict::NotMet,
@@ -94,7 +100,7 @@ fn see_figure(
             deciding = Some(row);
         }
     }
-    let compare = deciding.or(fallback).or(form.levels.first()).and_then(|row| row.compare);
+    let compare = deciding.or(fallback).or(form.levels.first()).and_then(|row| row.compare.as_ref());
     let figure = figure(&form.test, reading, compare, (household, span));
     let cause = match &rule.cause {
         CauseRule::Fixed(cause) => *cause,
@@ -111,16 +117,16 @@ fn see_figure(
 fn figure(
     test: &Test,
     reading: Reading,
-    compare: Option<Compare>,
+    compare: Option<&Compare>,
     (household, span): (&Household<'_>, Span),
 ) -> Figure {
     let threshold =
-        compare.map_or(Fen::ZERO, |compare| household.policy.threshold(compare.threshold, reading.line_year));
+        compare.and_then(|compare| household.limit(reading, &compare.threshold)).map_or(Fen::ZERO, |limit| limit.value);
     let comparator = compare.map_or(Comparator::Above, |compare| compare.comparator);
     let (window, parts) = match test {
         Test::Sum(amounts) => (amounts.window, household.parts_over(amounts, span, None)),
         Test::Measure(of) => (measure_window(of, household), measure_parts(of, household)),
-        Test::Status { .. } | Test::Incident { .. } => (Window::Month, Vec::new()),
+        _ => (Window::Month, Vec::new()),
     };
     Figure {
         window: window.name(),
@@ -147,12 +153,12 @@ fn measure_window(of: &MeasureOf, household: &Household<'_>) -> Window {
 fn measure_parts(of: &MeasureOf, household: &Household<'_>) -> Vec<Contribution> {
     let rigid = || household.parts(&household.policy.rigid_net, of.instead.as_ref());
     let mut parts = match of.measure {
-        Measure::NetPc => household.income_parts(),
+        Measure::NetPc => household.income_parts(of.instead.as_ref()),
         Measure::RigidNet => rigid(),
         Measure::RefPc => {
             let negated = rigid().into_iter();
             let negated = negated.map(|part| Contribution { amount_fen: Fen::ZERO.minus(part.amount_fen), ..part });
-            household.income_parts().into_iter().chain(negated).collect()
+            household.income_parts(of.instead.as_ref()).into_iter().chain(negated).collect()
         }
     };
     parts.sort_unstable_by_key(|part| (part.category, part.cause));
@@ -165,7 +171,7 @@ fn spent(household: &Household<'_>, test: &Test, span: Span) -> Vec<Behind> {
         Test::Sum(amounts) => (Some(amounts), false),
         Test::Measure(MeasureOf { measure: Measure::NetPc, .. }) => (None, true),
         Test::Measure(of) => (Some(&household.policy.rigid_net), of.measure == Measure::RefPc),
-        Test::Status { .. } | Test::Incident { .. } => (None, false),
+        _ => (None, false),
     };
     let rows = amounts.map(|amounts| household.evidence(amounts, span)).unwrap_or_default();
     let mut behind: Vec<Behind> = rows

@@ -140,7 +140,7 @@ fn a_warning_that_leaves_its_window_is_no_longer_met_even_when_its_opening_entry
     story.spend("2025-03-10", Category::MedicalInpatient, Cause::Illness, "7000");
     assert_eq!(shown(&story.retract("2025-03-20", opening)), [""; 0], "the second bill holds it");
     let ended = story.until("2026-03-01");
-    assert_eq!(shown(&ended), ["R01 no_longer_met M"]);
+    assert_eq!(shown(&ended), ["R01 no_longer_met M", "R22 no_longer_met M"]);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_state_that_is_older_than_one_that_was_evaluated_changes_nothing() {
     let before = story.state.clone();
     story.spend("2025-02-10", Category::MedicalInpatient, Cause::Illness, "6000");
     let policy = story.policies.of(before.household.county()).expect("a policy");
-    let outcome = super::evaluate(&before, story.case.as_ref(), policy, story.calendar, super::Occasion::News);
+    let outcome = super::evaluate(&before, story.case.as_ref(), policy, (story.calendar, &[]), super::Occasion::News);
     assert!(outcome.case.is_none() && outcome.said.is_empty());
 }
 

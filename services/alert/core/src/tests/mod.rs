@@ -4,9 +4,13 @@ mod families;
 mod findings;
 mod months;
 mod orders;
+mod rules_of_events;
+mod rules_of_figures;
+mod silence;
 
 use schemas::records::{
-    Case, Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Step, Sum, Survey, Warning, WarningKind,
+    Case, Coverage, Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Step, Sum, Survey, Warning,
+    WarningKind,
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
 
@@ -51,6 +55,7 @@ struct Story {
     state: HouseholdState,
     case: Option<Case>,
     calendar: Calendar,
+    coverage: Vec<Coverage>,
     entries: i64,
     said: Vec<Said>,
 }
@@ -92,7 +97,7 @@ impl Story {
             event: Hash64(1),
         };
         let calendar = Calendar { first_closed_day: day(FIRST_CLOSED), day: day("2024-02-02") };
-        Self { policies, state, case: None, calendar, entries: 0, said: Vec::new() }
+        Self { policies, state, case: None, calendar, coverage: Vec::new(), entries: 0, said: Vec::new() }
     }
 
     /// Goes on to a day, evaluating at each day on which everybody is evaluated.
@@ -130,14 +135,19 @@ impl Story {
     }
 
     fn incident(&mut self, on: &str, code: &str, cause: Cause) -> Vec<Warning> {
+        self.incident_of(on, code, cause, ("true", "0"))
+    }
+
+    /// An incident with a value and an amount.
+    fn incident_of(&mut self, on: &str, code: &str, cause: Cause, (value, amount): (&str, &str)) -> Vec<Warning> {
         self.news(on, |state, entry| {
             state.incidents.push(Incident {
                 entry,
                 kind: Kind::Incident,
                 code: code.to_owned(),
-                value: "true".to_owned(),
+                value: value.to_owned(),
                 cause,
-                amount_fen: Fen::ZERO,
+                amount_fen: yuan(amount),
                 day: day(on),
                 person: None,
                 source: "rural-revitalisation".to_owned(),
@@ -151,6 +161,25 @@ impl Story {
             let (code, value) = (code.to_owned(), value.to_owned());
             let day = day(on);
             state.statuses.push(Status { code, person: None, value, day, reported_at_ms: 0, cause, entry });
+        })
+    }
+
+    /// A status of a member, by number from 0.
+    fn member_status(&mut self, on: &str, member: u8, (code, value): (&str, &str), cause: Cause) -> Vec<Warning> {
+        self.news(on, |state, entry| {
+            let person = Some(PersonToken([member; 16]));
+            state.statuses.retain(|status| status.code != code || status.person != person);
+            let (code, value) = (code.to_owned(), value.to_owned());
+            state.statuses.push(Status { code, person, value, day: day(on), reported_at_ms: 0, cause, entry });
+        })
+    }
+
+    /// Takes an incident or status back, as a retraction does.
+    fn take_back(&mut self, on: &str, entry: EntryId) -> Vec<Warning> {
+        self.news(on, |state, _| {
+            state.incidents.retain(|one| one.entry != entry);
+            state.statuses.retain(|one| one.entry != entry);
+            state.reversed.push(entry);
         })
     }
 
@@ -175,12 +204,12 @@ impl Story {
 
     fn evaluate(&mut self, occasion: Occasion) {
         let policy = self.policies.of(self.state.household.county()).expect("every county has a policy");
-        let outcome = evaluate(&self.state, self.case.as_ref(), policy, self.calendar, occasion);
+        let outcome = evaluate(&self.state, self.case.as_ref(), policy, (self.calendar, &self.coverage), occasion);
         self.said.extend(outcome.said);
         if outcome.case.is_some() {
             self.case = outcome.case;
         }
-        let again = evaluate(&self.state, self.case.as_ref(), policy, self.calendar, occasion);
+        let again = evaluate(&self.state, self.case.as_ref(), policy, (self.calendar, &self.coverage), occasion);
         assert!(again.case.is_none() && again.said.is_empty(), "a repeated state changes nothing: {again:?}");
     }
 
