@@ -23,12 +23,18 @@ fallen-wages = The wages of this household have fallen to { $value } yuan in { $
     [one] one month
    *[other] { $months } months
   }. { $action }
+lost-wage = Somebody in this household who earned has no wage any longer. { $action }
 can-earn-less = A member of this household may need support to live and to work. { $action }
 lost-production = This household has lost a large part of what it produces. { $action }
 reported = The situation of this household was reported or applied for. { $action }
 
 no-longer-met = What was said about this household holds no longer. Nothing more is asked for because of it.
 withdrawn = What was said about this household rested on data that were corrected. Please disregard it.
+
+note-second-home = A second home is registered.
+note-business = A shop is registered.
+note-vehicle = A vehicle of high price is registered.
+note-public-post = A member holds a public post.
 
 department-request = Your records of this household show { $value } yuan. { $action }
 department-event = This household needs your attention. { $action }

@@ -16,12 +16,18 @@ misfortune = 该户发生意外变故。{ $action }
 unsafe-water = 该户的饮水不安全。{ $action }
 not-insured = 该户有成员一段时间未参保。{ $action }
 fallen-wages = 该户近{ $months }个月的工资降至 { $value } 元。{ $action }
+lost-wage = 该户原有工资收入的成员已无工资。{ $action }
 can-earn-less = 该户有成员在生活和劳动上可能需要帮扶。{ $action }
 lost-production = 该户的生产遭受较大损失。{ $action }
 reported = 该户的情况已由网格员上报或自主申报。{ $action }
 
 no-longer-met = 该户的原预警条件已不再符合，无需再为此采取行动。
 withdrawn = 该户的原预警所依据的数据已更正，请不再处理。
+
+note-second-home = 登记有第二套住房。
+note-business = 登记有商铺。
+note-vehicle = 登记有较高价值的车辆。
+note-public-post = 有成员在公职岗位。
 
 department-request = 贵部门对该户的记录金额为 { $value } 元。{ $action }
 department-event = 该户需要贵部门关注。{ $action }

@@ -19,4 +19,4 @@ pub use parked::{Parked, ParkedChange, ParkedWhy};
 pub use progress::{OpenDay, PROGRESS_KEY, Progress, Total};
 pub use redirect::{Redirect, RedirectKind};
 pub use subject_entry::{Entry, Origin, SubjectEntry};
-pub use warning::{Contribution, Warning, WarningKind, WarningLevel};
+pub use warning::{Contribution, Note, Warning, WarningKind, WarningLevel};

@@ -56,6 +56,19 @@ pub struct Warning {
     pub sentence_zh: String,
     /// The sentence for the reader, in English.
     pub sentence_en: String,
+    /// What the verifier of a request is told beside it. It reaches the verifier only, and never suppresses a warning.
+    pub notes: Vec<Note>,
+}
+
+/// Something that a verifier looks at beside what a warning says, such as a second home.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The rule, such as `R20`.
+    pub rule: String,
+    /// The sentence for the verifier, in Chinese.
+    pub sentence_zh: String,
+    /// The sentence for the verifier, in English.
+    pub sentence_en: String,
 }
 
 /// One part of a figure.

@@ -91,6 +91,7 @@ fn warning() -> Warning {
         action: "verify-at-the-door".to_owned(),
         sentence_zh: "该户".to_owned(),
         sentence_en: "This household".to_owned(),
+        notes: Vec::new(),
     }
 }
 

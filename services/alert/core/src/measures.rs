@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::{Contribution, Coverage, Evidence, HouseholdState, Sum};
-use schemas::{Category, Cause, County, EntryId, Fen, Month};
+use schemas::{Category, Cause, County, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Span, Window};
 use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy, Threshold, WHOLE, Whole};
@@ -113,18 +113,39 @@ impl<'a> Household<'a> {
     }
 
     /// A measure; `None` where there is nobody to share among.
-    pub fn measure(&self, of: &MeasureOf) -> Option<Reading> {
+    ///
+    /// `about` is the member whom an event is about, whose wage can be left out.
+    pub fn measure(&self, of: &MeasureOf, about: Option<PersonToken>) -> Option<Reading> {
         let line_year = self.span(self.policy.net_income.window).last.year();
         let known = self.income_known;
         let instead = of.instead.as_ref();
         let rigid = || self.rigid_by_cause(instead).into_values().fold(Fen::ZERO, Fen::plus);
-        let income = || total(&self.income_parts(instead));
+        let without = about.filter(|_| of.without_wage).map_or(Fen::ZERO, |member| self.wage(member));
+        let income = || total(&self.income_parts(instead)).minus(without);
         let reading = |value, known| Reading { value, known, line_year, year_before: None };
         Some(match of.measure {
             Measure::NetPc => reading(income().per_head(self.members)?, known),
             Measure::RefPc => reading(income().minus(rigid()).per_head(self.members)?, known),
             Measure::RigidNet => reading(rigid(), true),
         })
+    }
+
+    /// What a member's wages add to net income.
+    fn wage(&self, person: PersonToken) -> Fen {
+        let income = &self.policy.net_income;
+        let span = self.span(income.window);
+        let member = self.state.members.iter().find(|member| member.person == person);
+        let wages = member.into_iter().filter(|_| income.categories.contains(&Category::Wage));
+        let months = wages.flat_map(|member| &member.wages).filter(|one| span.contains(one.month));
+        months.fold(Fen::ZERO, |sum, one| sum.plus(one.amount_fen))
+    }
+
+    /// The member with the largest wages over the window of net income; of equal ones the first.
+    pub fn main_earner(&self) -> Option<PersonToken> {
+        let wages =
+            self.state.members.iter().map(|member| (self.wage(member.person), std::cmp::Reverse(member.person)));
+        let largest = wages.filter(|(wage, _)| *wage > Fen::ZERO).max();
+        largest.map(|(_, std::cmp::Reverse(person))| person)
     }
 
     /// How a reading compares; `None` where only a lower bound is known and it does not decide.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 pub use conditions::holds;
+pub use events::is_noted;
 use events::see_events;
 use figures::see_figures;
 use schemas::records::{Contribution, WarningLevel};

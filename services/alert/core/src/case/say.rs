@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use schemas::records::{Contribution, Warning, WarningKind};
+use schemas::records::{Contribution, Note, Warning, WarningKind};
 use schemas::{Category, Fen};
 
 use super::{Change, Part, Said, occurred_day};
 use crate::identity::record_id;
 use crate::measures::{Household, categories};
 use crate::policy::{Policy, Rule};
-use crate::rules::Figure;
+use crate::rules::{Figure, is_noted};
 use crate::wording::{Figures, Language, Wording};
 
 pub(super) fn say(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Said {
@@ -55,10 +55,22 @@ fn whole(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Wa
         evidence: figure.evidence.iter().map(|behind| behind.entry).collect(),
         verifier: text(|rule| &rule.verifier),
         departments: rule.map(|rule| rule.goes_to.keys().cloned().collect()).unwrap_or_default(),
+        notes: if is_request { notes(household, &figures(figure, &action)) } else { Vec::new() },
         action,
         sentence_zh,
         sentence_en,
     }
+}
+
+/// What the verifier of a request is told beside it.
+fn notes(household: &Household<'_>, figures: &Figures) -> Vec<Note> {
+    let policy = household.policy;
+    let say = |note: &crate::policy::Note| Note {
+        rule: note.rule.clone(),
+        sentence_zh: policy.wording.sentence(Language::Chinese, &note.message, figures),
+        sentence_en: policy.wording.sentence(Language::English, &note.message, figures),
+    };
+    policy.notes.iter().filter(|note| is_noted(note, household)).map(say).collect()
 }
 
 fn figures(figure: &Figure, action: &str) -> Figures {
@@ -126,6 +138,7 @@ fn limited(
         evidence: own.evidence.iter().map(|behind| behind.entry).collect(),
         contributions: own.parts,
         verifier: String::new(),
+        notes: Vec::new(),
         departments: vec![department.to_owned()],
         action: asked.to_owned(),
         sentence_zh,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use schemas::{Category, Cause, Fen};
 use serde_json::{Map, Value};
 
+use super::conditions::number;
 use super::document::Document;
 use super::faults::{Faults, Found};
-use super::{Amounts, Policy, rules};
+use super::{Amounts, Note, Policy, rules};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording};
 
@@ -108,6 +109,7 @@ fn read(document: &Document, value: &Value, wording: &Arc<Wording>, found: &mut 
         rigid_net,
         gap_causes: gap_causes(value),
         departments,
+        notes: found.at("notes", |found| notes(value.get("notes"), wording, found)),
         no_longer_met,
         withdrawn,
         no_part,
@@ -119,6 +121,19 @@ fn read(document: &Document, value: &Value, wording: &Arc<Wording>, found: &mut 
 fn departments(value: &Value) -> BTreeMap<String, BTreeSet<Category>> {
     let fields = value.get("departments").and_then(Value::as_object);
     fields.into_iter().flatten().map(|(name, seen)| (name.clone(), categories(Some(seen)))).collect()
+}
+
+fn notes(value: Option<&Value>, wording: &Wording, found: &mut Found) -> Vec<Note> {
+    let text = |note: &Value, key: &str| note.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list = value.and_then(Value::as_array).into_iter().flatten().enumerate();
+    list.map(|(at, note)| Note {
+        rule: text(note, "rule"),
+        code: text(note, "code"),
+        values: texts(note.get("values")),
+        number: note.get("number").and_then(number),
+        message: found.at(format!("{at}/message"), |found| message(Some(note), "message", wording, found)),
+    })
+    .collect()
 }
 
 fn gap_causes(value: &Value) -> BTreeMap<Category, Cause> {

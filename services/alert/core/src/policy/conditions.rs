@@ -94,7 +94,11 @@ pub(super) fn condition(value: &Value, found: &mut Found) -> Option<Condition> {
         "class" => Some(Condition::Class(texts(Some(what)).iter().filter_map(|name| ClassTerm::parse(name)).collect())),
         "income" => Some(Condition::IncomeKnown(what.as_str() == Some("known"))),
         "measure" => {
-            let of = MeasureOf { measure: measure(what.get("of"), found)?, instead: instead(what) };
+            let of = MeasureOf {
+                measure: measure(what.get("of"), found)?,
+                instead: instead(what),
+                without_wage: what.get("without").is_some(),
+            };
             Some(Condition::Measure(of, compare(what.get("comparator")?, what.get("threshold")?, found)?))
         }
         "sum" => {
@@ -106,6 +110,7 @@ pub(super) fn condition(value: &Value, found: &mut Found) -> Option<Condition> {
             causes: causes(what.get("causes")),
             window: window(what, found)?,
         }),
+        "member" => Some(Condition::MainEarner),
         "finding" => Some(Condition::Finding(texts(Some(what)))),
         "status" => Some(Condition::Status { code: code(what, found)?, values: texts(what.get("values")) }),
         _ => None,

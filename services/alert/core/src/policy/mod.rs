@@ -52,6 +52,8 @@ pub struct Policy {
     pub gap_causes: BTreeMap<Category, Cause>,
     /// Who can be asked to act, and the categories that each may see.
     pub departments: BTreeMap<String, BTreeSet<Category>>,
+    /// What rides along with a request to its verifier, and never suppresses it.
+    pub notes: Vec<Note>,
     /// What is said when a finding holds no longer.
     pub no_longer_met: String,
     /// What is said when the facts behind a finding were taken back.
@@ -131,6 +133,15 @@ pub enum Test {
         /// Days.
         days: i32,
     },
+    /// Members who had a wage and have none any longer: kind `missing_wage`.
+    MissingWage {
+        /// So many settled months without one.
+        missing_months: i32,
+        /// The months before those...
+        before_months: i32,
+        /// ...of which at least so many had one.
+        paid_months: usize,
+    },
 }
 
 impl Test {
@@ -138,6 +149,21 @@ impl Test {
     pub const fn is_event(&self) -> bool {
         !matches!(self, Self::Sum(_) | Self::Measure(_))
     }
+}
+
+/// A status that the verifier is told of.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// The id of its rule, such as `R20`.
+    pub rule: String,
+    /// The status.
+    pub code: String,
+    /// Which values count; any where none is named.
+    pub values: Vec<String>,
+    /// How its value is compared as a number; a value that is none does not count.
+    pub number: Option<(Comparator, i64)>,
+    /// The message.
+    pub message: String,
 }
 
 /// Which amounts are summed.
@@ -171,6 +197,8 @@ pub struct MeasureOf {
     pub measure: Measure,
     /// Categories of income or of rigid expenditure that are taken over another window.
     pub instead: Option<Instead>,
+    /// Without the wage of the member whom an event is about.
+    pub without_wage: bool,
 }
 
 /// Categories that are taken over another window.
@@ -317,6 +345,8 @@ pub enum Condition {
         /// The window.
         window: Window,
     },
+    /// The member whom the event is about has the largest wages of the household.
+    MainEarner,
     /// One of these rules holds.
     Finding(Vec<String>),
     /// A status of this code holds with one of these values (any where none is named).

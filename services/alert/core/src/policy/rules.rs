@@ -169,7 +169,7 @@ fn cause(value: &Value, is_event: bool, found: &mut Found) -> CauseRule {
 
 fn form(value: &Value, found: &mut Found) -> Option<Form> {
     let Some(kind) = value.get("kind") else {
-        found.add("`kind` is missing: sum, uncovered, measure, status, incident or missing_status");
+        found.add("`kind` is missing: sum, uncovered, measure, status, incident, missing_status or missing_wage");
         return None;
     };
     let kind = kind.as_str()?;
@@ -177,7 +177,8 @@ fn form(value: &Value, found: &mut Found) -> Option<Form> {
     let test = match kind {
         "sum" | "uncovered" => Test::Sum(amounts(value, found)),
         "measure" => {
-            Test::Measure(MeasureOf { measure: measure(value.get("measure"), found)?, instead: instead(value) })
+            let measure = measure(value.get("measure"), found)?;
+            Test::Measure(MeasureOf { measure, instead: instead(value), without_wage: false })
         }
         "status" => Test::Status { code: code(value, found)? },
         "incident" => {
@@ -193,6 +194,16 @@ fn form(value: &Value, found: &mut Found) -> Option<Form> {
                 found.add("`values` and `days` say what is missed, and for how long");
             }
             Test::MissingStatus { code: code(value, found)?, values: texts(value.get("values")), days: days? as i32 }
+        }
+        "missing_wage" => {
+            let number = |key: &str| value.get(key).and_then(Value::as_i64);
+            let fields = ["missing_months", "before_months", "paid_months"];
+            if fields.iter().any(|field| value.get(field).is_none()) {
+                found.add("`missing_months`, `before_months` and `paid_months` say who had a wage and has none now");
+            }
+            let [missing, before, paid] = fields.map(number);
+            let (missing_months, before_months) = (missing? as i32, before? as i32);
+            Test::MissingWage { missing_months, before_months, paid_months: paid? as usize }
         }
         _ => return None,
     };
@@ -223,10 +234,11 @@ fn check_fields(kind: &str, value: &Value, found: &mut Found) {
         "status" => &["code"],
         "incident" => &["codes", "causes", "window"],
         "missing_status" => &["code", "values", "days"],
+        "missing_wage" => &["missing_months", "before_months", "paid_months"],
         _ => return,
     };
     let figures = ["categories", "less", "causes", "window", "reach", "measure", "instead", "comparator"];
-    let events = ["code", "codes", "values", "days"];
+    let events = ["code", "codes", "values", "days", "missing_months", "before_months", "paid_months"];
     let all = figures.into_iter().chain(events);
     for field in all.filter(|field| value.get(field).is_some() && !used.contains(field)) {
         found.at(field, |found| found.add(format!("a rule of kind `{kind}` has no such field")));

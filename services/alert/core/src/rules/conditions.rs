@@ -1,22 +1,24 @@
 //! Conditions: what must be so beside what a rule looks at. It does not know rules.
 
+use schemas::PersonToken;
+
 use super::events::{incidents, statuses};
 use super::{Verdict, all, is_one_of, see};
 use crate::measures::Household;
 use crate::policy::Condition;
 
-/// Whether a condition holds; `None` where that is not known.
-pub fn holds(condition: &Condition, household: &Household<'_>) -> Option<bool> {
+/// Whether a condition holds; `None` where that is not known. `about` is the member whom an event is about.
+pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<PersonToken>) -> Option<bool> {
     let state = household.state;
     match condition {
-        Condition::All(conditions) => all(conditions.iter().map(|one| holds(one, household))),
+        Condition::All(conditions) => all(conditions.iter().map(|one| holds(one, household, about))),
         Condition::Any(conditions) => {
-            all(conditions.iter().map(|one| holds(one, household).map(|held| !held))).map(|none| !none)
+            all(conditions.iter().map(|one| holds(one, household, about).map(|held| !held))).map(|none| !none)
         }
-        Condition::Not(one) => holds(one, household).map(|held| !held),
+        Condition::Not(one) => holds(one, household, about).map(|held| !held),
         Condition::Class(terms) => Some(terms.iter().any(|term| term.holds(&state.classes))),
         Condition::IncomeKnown(known) => Some(household.income_known == *known),
-        Condition::Measure(of, compare) => household.compares(household.measure(of)?, compare),
+        Condition::Measure(of, compare) => household.compares(household.measure(of, about)?, compare),
         Condition::Sum(amounts, compare) => {
             let reading = household.sum_to_compare(amounts, household.span(amounts.window), [compare]);
             household.compares(reading, compare)
@@ -33,6 +35,7 @@ pub fn holds(condition: &Condition, household: &Household<'_>) -> Option<bool> {
             });
             all(verdicts).map(|none| !none)
         }
+        Condition::MainEarner => Some(about.is_some() && household.main_earner() == about),
         Condition::Status { code, values } => {
             Some(statuses(state, code).any(|status| is_one_of(&status.value, values)))
         }

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{HouseholdState, Incident, Status};
+use schemas::records::{HouseholdState, Incident, Member, Status};
 use schemas::{Category, Cause, Day, EntryId, Fen, Kind, PersonToken};
 
 use super::{Behind, EVIDENCE_MAX, Seen, Verdict, all, event_figure, holds, is_one_of, rank};
-use crate::calendar::Span;
+use crate::calendar::{Span, Window};
 use crate::measures::Household;
-use crate::policy::{CauseRule, LevelRow, Rule, Test};
+use crate::policy::{CauseRule, Comparator, LevelRow, Note, Rule, Test};
 
 /// One thing that a form of events looks at.
 struct Event<'a> {
     cause: Cause,
     value: &'a str,
     amount: Fen,
+    /// The member whom it is about.
+    person: Option<PersonToken>,
     /// What said so; none where something is missing of which nothing was ever said.
     behind: Option<Behind>,
     /// Whether it is known at all.
@@ -25,12 +27,12 @@ struct Event<'a> {
 pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
     let mut by_cause: BTreeMap<Cause, (Verdict, Vec<Behind>)> = BTreeMap::new();
     for form in &rule.forms {
-        let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household));
         for event in events(&form.test, household) {
             let cause = if let CauseRule::Fixed(fixed) = rule.cause { fixed } else { event.cause };
+            let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household, event.person));
             let mut verdict = Verdict::NotMet;
             for row in form.levels.iter().filter(|row| is_of(row, &event)) {
-                let row_when = row.when.as_ref().map_or(Some(true), |when| holds(when, household));
+                let row_when = row.when.as_ref().map_or(Some(true), |when| holds(when, household, event.person));
                 let found = match all([when, row_when, event.known.then_some(true)].into_iter()) {
                     Some(true) => Verdict::Holds(row.level),
                     Some(false) => Verdict::NotMet,
@@ -61,13 +63,23 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
         .collect()
 }
 
+/// Whether a note is to be made: a status holds with one of its values.
+pub fn is_noted(note: &Note, household: &Household<'_>) -> bool {
+    let is_it = |status: &Status| is_one_of(&status.value, &note.values) && is_number(&status.value, note.number);
+    statuses(household.state, &note.code).any(is_it)
+}
+
+/// Whether a value is a number that compares so; any value where nothing is compared.
+fn is_number(value: &str, compare: Option<(Comparator, i64)>) -> bool {
+    compare.is_none_or(|(comparator, threshold)| {
+        value.parse().is_ok_and(|number: i64| comparator.holds(number, threshold))
+    })
+}
+
 /// Whether a level is for an event with this value and amount.
 fn is_of(row: &LevelRow, event: &Event<'_>) -> bool {
-    let is_number = |(comparator, threshold): (crate::policy::Comparator, i64)| {
-        event.value.parse().is_ok_and(|number: i64| comparator.holds(number, threshold))
-    };
     is_one_of(event.value, &row.values)
-        && row.number.is_none_or(is_number)
+        && is_number(event.value, row.number)
         && row.amount.is_none_or(|(comparator, threshold)| comparator.holds(event.amount, threshold))
 }
 
@@ -80,6 +92,17 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
             incidents(state, (codes, causes), household.span(*window)).map(Event::of_incident).collect()
         }
         Test::MissingStatus { code, values, days } => missing(household, (code, values), *days),
+        Test::MissingWage { missing_months, before_months, paid_months } => {
+            let now = household.span(Window::SettledMonths(*missing_months));
+            let last = now.first.plus(-1);
+            let before = Span { first: last.plus(1 - before_months), last, ..now };
+            let is_lost = |member: &&Member| {
+                let paid = |span: Span| member.wages.iter().filter(|one| span.contains(one.month)).count();
+                paid(now) == 0 && paid(before) >= *paid_months
+            };
+            let earners = state.members.iter().filter(is_lost);
+            earners.map(|member| Event::of_lack(member.person, None, true)).collect()
+        }
         Test::Sum(_) | Test::Measure(_) => Vec::new(),
     }
 }
@@ -87,12 +110,21 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
 impl<'a> Event<'a> {
     fn of_status(status: &'a Status) -> Self {
         let behind = Some(behind(status.entry, status.day));
-        Self { cause: status.cause, value: &status.value, amount: Fen::ZERO, behind, known: true }
+        let (cause, value, person) = (status.cause, status.value.as_str(), status.person);
+        Self { cause, value, amount: Fen::ZERO, person, behind, known: true }
     }
 
     fn of_incident(one: &'a Incident) -> Self {
         let behind = Some(behind(one.entry, one.day));
-        Self { cause: one.cause, value: &one.value, amount: one.amount_fen, behind, known: true }
+        let (cause, value, person) = (one.cause, one.value.as_str(), one.person);
+        Self { cause, value, amount: one.amount_fen, person, behind, known: true }
+    }
+}
+
+impl Event<'_> {
+    /// Something that a member lacks. The rule gives it its cause.
+    fn of_lack(person: PersonToken, behind: Option<Behind>, known: bool) -> Self {
+        Self { cause: Cause::Other, value: "", amount: Fen::ZERO, person: Some(person), behind, known }
     }
 }
 
@@ -119,7 +151,7 @@ fn missing<'a>(household: &Household<'a>, (code, values): (&str, &[String]), day
             continue;
         }
         let behind = status.map(|status| behind(status.entry, status.day));
-        events.push(Event { cause: Cause::Other, value: "", amount: Fen::ZERO, behind, known: first_said.is_some() });
+        events.push(Event::of_lack(member.person, behind, first_said.is_some()));
     }
     events
 }

@@ -21,7 +21,7 @@ pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>) -
         (Test::Measure(of), _) => {
             let span = household.span(measure_window(of, household));
             let seen = |reading| see_figure(rule, form, household, (reading, span, None));
-            household.measure(of).map(seen).into_iter().collect()
+            household.measure(of, None).map(seen).into_iter().collect()
         }
         _ => Vec::new(),
     }
@@ -80,12 +80,12 @@ fn see_figure(
     household: &Household<'_>,
     (reading, span, which): (Reading, Span, Option<Which<'_>>),
 ) -> Seen {
-    let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household));
+    let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household, None));
     let mut verdict = Verdict::NotMet;
     let mut deciding: Option<&LevelRow> = None;
     let mut fallback: Option<&LevelRow> = None;
     for (at, row) in form.levels.iter().enumerate() {
-        let row_when = row.when.as_ref().map_or(Some(true), |when| holds(when, household));
+        let row_when = row.when.as_ref().map_or(Some(true), |when| holds(when, household, None));
         if fallback.is_none() && row_when != Some(false) {
             fallback = Some(row);
         }

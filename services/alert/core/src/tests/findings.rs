@@ -70,7 +70,8 @@ fn a_general_household_below_the_line_needs_spending_or_an_incident_beside_it() 
 
     let mut story = Story::new(3, &[], "17000");
     story.until("2025-02-01");
-    assert_eq!(shown(&story.incident("2025-02-05", "unemployment_registered", Cause::UnstableWork)), ["R13 raised M"]);
+    let incident = story.incident("2025-02-05", "geohazard_notice", Cause::Disaster);
+    assert_eq!(shown(&incident), ["R13 raised M"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The families of domain section 6 and the life of findings, at the level of the core: states in, warnings out.
 
+mod earners;
 mod families;
 mod findings;
 mod months;
@@ -7,6 +8,8 @@ mod orders;
 mod rules_of_events;
 mod rules_of_figures;
 mod silence;
+
+use std::sync::{Arc, LazyLock};
 
 use schemas::records::{
     Case, Coverage, Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Step, Sum, Survey, Warning,
@@ -37,8 +40,11 @@ fn yuan(text: &str) -> Fen {
     Fen(format!("{whole}{part}").parse().expect("yuan with two decimals"))
 }
 
+/// The policies of this project.
+static POLICIES: LazyLock<Arc<PolicySet>> = LazyLock::new(|| policies(&[]));
+
 /// The policies of this project, and others beside them.
-fn policies(others: &[(&str, &str)]) -> PolicySet {
+fn policies(others: &[(&str, &str)]) -> Arc<PolicySet> {
     let mut book = Book::default();
     let own = [("wording/zh", ZH), ("wording/en", EN), ("default", DEFAULT), ("hengshui", HENGSHUI)];
     for (offset, (key, text)) in own.iter().chain(others).enumerate() {
@@ -46,12 +52,12 @@ fn policies(others: &[(&str, &str)]) -> PolicySet {
     }
     let set = book.at(i64::MAX, day("2025-01-01"));
     assert!(set.refused.is_empty(), "{:?}", set.refused);
-    set
+    Arc::new(set)
 }
 
 /// A household's story: news and days in, warnings out.
 struct Story {
-    policies: PolicySet,
+    policies: Arc<PolicySet>,
     state: HouseholdState,
     case: Option<Case>,
     calendar: Calendar,
@@ -63,10 +69,10 @@ struct Story {
 impl Story {
     /// A household of a Hengshui county that is surveyed with so much unreported income a year.
     fn new(members: u8, classes: &[Class], unreported: &str) -> Self {
-        Self::under(policies(&[]), members, classes, unreported)
+        Self::under(Arc::clone(&POLICIES), members, classes, unreported)
     }
 
-    fn under(policies: PolicySet, members: u8, classes: &[Class], unreported: &str) -> Self {
+    fn under(policies: Arc<PolicySet>, members: u8, classes: &[Class], unreported: &str) -> Self {
         let member = |token| Member {
             person: PersonToken([token; 16]),
             since_day: day(REGISTERED),
@@ -190,6 +196,18 @@ impl Story {
             let gone = state.evidence.remove(at);
             add_sum(state, (gone.category, gone.cause), gone.day.month(), Fen::ZERO.minus(gone.amount_fen));
             state.reversed.push(entry);
+        })
+    }
+
+    /// Pays a member, by number from 0, so much in each of these months, the last one included.
+    fn pay(&mut self, on: &str, member: usize, (first, last): (&str, &str), amount: &str) -> Vec<Warning> {
+        self.news(on, |state, _| {
+            let (first, last) = (day(first).month(), day(last).month());
+            for month in (first.0..=last.0).map(Month) {
+                let amount_fen = yuan(amount);
+                add_sum(state, (Category::Wage, Cause::Other), month, amount_fen);
+                state.members[member].wages.push(MonthAmount { month, amount_fen });
+            }
         })
     }
 
