@@ -9,8 +9,8 @@ use runtime::stage::Placement;
 use runtime::worker::{Bounds, WorkerError};
 use schemas::codec;
 use schemas::records::{
-    Case, Coverage, DayClosed, Evidence, HouseholdState, Incident, Member, MonthAmount, PROGRESS_KEY, Progress, Step,
-    Sum, Warning, WarningKind,
+    Case, Coverage, DayClosed, Evidence, HouseholdState, Incident, Member, MonthAmount, PROGRESS_KEY, Progress, Status,
+    Step, Sum, Warning, WarningKind,
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, PersonToken};
 
@@ -332,6 +332,72 @@ fn a_department_that_joins_is_a_setting_and_a_policy_and_one_without_a_topic_is_
     assert_eq!(city.warnings("warnings.market-regulation").len(), 1);
     assert_eq!(city.warnings("warnings").len(), 1);
     assert_eq!(city.progress_of(&household(1)).total("without_topic"), 1, "the township has no topic here");
+}
+
+/// Two of whom one is said not to be insured, on a day of January.
+fn uninsured(serial: u64, january: u8) -> HouseholdState {
+    let mut state = household(serial);
+    let person = |number| PersonToken([number; 16]);
+    state.members = [1, 2]
+        .map(|number| Member {
+            person: person(number),
+            since_day: day("2020-01-01"),
+            is_first: true,
+            wages: Vec::new(),
+        })
+        .to_vec();
+    state.statuses = [(1, "true"), (2, "false")]
+        .map(|(number, value)| Status {
+            code: "insured".to_owned(),
+            person: Some(person(number)),
+            value: value.to_owned(),
+            day: day(&format!("2025-01-{january:02}")),
+            reported_at_ms: 0,
+            cause: Cause::Other,
+            entry: EntryId(i64::from(number)),
+        })
+        .to_vec();
+    state
+}
+
+/// Nine households, three of which are due on each of three days, and every day closed.
+fn days_of_waiting() -> City {
+    let city = City::new();
+    city.close("2025-01-19");
+    for serial in 1..=9_u8 {
+        city.state(&uninsured(u64::from(serial) * 37, 20 + serial % 3));
+    }
+    let first = day("2025-01-20");
+    for at in 0..=36 {
+        city.close(&first.plus(at).to_string());
+    }
+    city
+}
+
+#[test]
+fn a_rule_that_counts_days_is_looked_at_on_the_day() {
+    let city = days_of_waiting();
+    city.run().expect("runs");
+    let mut shown = city.shown();
+    shown.sort();
+    let on = |day: &str| vec![format!("R12 Raised L {day}"); 3];
+    assert_eq!(shown, [on("2025-02-19"), on("2025-02-20"), on("2025-02-21")].concat());
+    let expected = published(&city);
+    for records in [1, 2, 7] {
+        let bounds = Bounds { records, ..Bounds::default() };
+        let city = days_of_waiting();
+        city.run_with(StageOptions { bounds, aborts: [0, 8, 11, 17].into(), ..StageOptions::default() }).expect("runs");
+        assert!(published(&city) == expected, "transactions of {records} records, some aborted");
+        let city = days_of_waiting();
+        for turns in [9, 22, 5, 6, 3] {
+            let mut pipeline = Pipeline::new(&city.memory);
+            pipeline.add(alert::stage(), StageOptions { bounds, ..StageOptions::default() });
+            pipeline.turn("alert", turns).expect("runs");
+            pipeline.kill("alert");
+        }
+        city.run().expect("runs");
+        assert!(published(&city) == expected, "killed five times, transactions of {records} records");
+    }
 }
 
 /// Topic, partition, key and value.

@@ -12,7 +12,7 @@ use crate::calendar::{Calendar, Window};
 use crate::identity::{month_entry, warning_id};
 use crate::measures::Household;
 use crate::policy::{Policy, Rule};
-use crate::rules::{Figure, Seen, Verdict, event_figure, see};
+use crate::rules::{Figure, Seen, Verdict, event_figure, next_due, see};
 
 /// Why a household is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Outcome {
     pub said: Vec<Said>,
     /// Whether the household's income is known.
     pub income_known: bool,
+    /// The next day on which it is to be looked at without any news: a rule counts days until then.
+    pub next_due: Option<Day>,
     /// The rules that stand still for the household, and why.
     pub standing_still: Vec<(String, Why)>,
 }
@@ -90,7 +92,8 @@ pub fn evaluate(
     let household = Household::new(state, policy, calendar, coverage);
     let income_known = household.income_known;
     if case.is_some_and(|case| case.state_number > state.number) {
-        return Outcome { case: None, said: Vec::new(), income_known, standing_still: Vec::new() };
+        let (next_due, standing_still) = (next_due(&household, calendar.day.plus(1)), Vec::new());
+        return Outcome { case: None, said: Vec::new(), income_known, next_due, standing_still };
     }
     let (sights, standing_still) = look(&household);
     let (findings, changes) = compare(&household, &sights, case, occasion);
@@ -114,7 +117,8 @@ pub fn evaluate(
         causes: causes(&next.findings),
         findings: next.findings,
     });
-    Outcome { case, said, income_known, standing_still }
+    let next_due = next_due(&household, calendar.day.plus(1));
+    Outcome { case, said, income_known, next_due, standing_still }
 }
 
 /// What the rules say about a household.
@@ -171,8 +175,10 @@ fn compare<'a>(
                 changes.push(change(WarningKind::Raised, &finding, figure, Some(rule)));
                 findings.push(finding);
             }
-            (Some(old), Some((rule, Seen { verdict: Verdict::Holds(level), cause, figure, .. }))) => {
-                let finding = go_on(old, (*level, *cause), figure);
+            (Some(old), Some((rule, Seen { verdict: Verdict::Holds(level), perhaps, cause, figure, .. }))) => {
+                // A level of which it is not known whether it still has it stands still.
+                let level = if *perhaps >= Some(old.level) { old.level.max(*level) } else { *level };
+                let finding = go_on(old, (level, *cause), figure);
                 if (old.level, old.cause) != (finding.level, finding.cause) {
                     changes.push(change(WarningKind::Updated, &finding, figure, Some(rule)));
                 }

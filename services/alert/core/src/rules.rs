@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 pub use conditions::holds;
-pub use events::is_noted;
 use events::see_events;
+pub use events::{is_noted, next_due};
 use figures::see_figures;
 use schemas::records::{Contribution, WarningLevel};
 use schemas::{Category, Cause, Day, EntryId, Fen, Month};
@@ -37,6 +37,8 @@ pub enum Verdict {
 pub struct Seen {
     /// The verdict.
     pub verdict: Verdict,
+    /// The highest level of which it is not known whether it has it.
+    pub perhaps: Option<WarningLevel>,
     /// Its cause.
     pub cause: Cause,
     /// The month that it is about, where a rule looks at each month by itself.
@@ -94,7 +96,9 @@ pub fn see(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
     }
     let mut best: BTreeMap<Option<Month>, Seen> = BTreeMap::new();
     for seen in rule.forms.iter().flat_map(|form| see_figures(rule, form, household)) {
-        match best.entry(seen.month) {
+        let perhaps = seen.perhaps;
+        let month = seen.month;
+        match best.entry(month) {
             Entry::Vacant(place) => {
                 place.insert(seen);
             }
@@ -105,6 +109,7 @@ pub fn see(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
             },
             Entry::Occupied(_) => {}
         }
+        best.entry(month).and_modify(|best| best.perhaps = best.perhaps.max(perhaps));
     }
     best.into_values().collect()
 }

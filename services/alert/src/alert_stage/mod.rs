@@ -1,10 +1,13 @@
 //! alert on the loop: `households.states` in; cases, warnings and what each receiver is told out. It decides nothing
 //! about a household: that is `alert_core`'s work.
 
+mod due;
 mod outputs;
 mod partition;
 mod policies;
 
+use alert_core::measures::Household;
+use alert_core::rules::next_due;
 use alert_core::{Calendar, Occasion, Outcome, PolicySet, evaluate};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
@@ -17,6 +20,7 @@ use schemas::{Day, HouseholdCode};
 use crate::config::AlertSettings;
 use outputs::Outputs;
 pub use partition::AlertPartition;
+use partition::Whom;
 use policies::Policies;
 
 /// The stage's name.
@@ -84,12 +88,27 @@ impl AlertStage {
             if partition.progress.take_marker(&marker).is_none() {
                 return Ok(Step::Done);
             }
-            if !self.concerns_everybody(partition, before) {
-                return Ok(Step::Done);
+            if self.concerns_everybody(partition, before) {
+                partition.begin_sweep(Whom::Everybody);
+            } else {
+                self.find_who_is_due(partition)?;
+                if !partition.is_anybody_due() {
+                    return Ok(Step::Done);
+                }
+                partition.begin_sweep(Whom::WhoIsDue);
             }
-            partition.begin_sweep();
         }
         self.sweep(partition, outbox)
+    }
+
+    /// Makes sure that it is known who is due, the current day included: after a restart or an abort it is not.
+    fn find_who_is_due(&mut self, partition: &mut AlertPartition) -> Result<(), String> {
+        let Some(calendar) = partition.calendar().filter(|_| !partition.knows_who_is_due()) else { return Ok(()) };
+        let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
+        partition.find_who_is_due(|state| {
+            let policy = policies.of(state.household.county())?;
+            next_due(&Household::new(state, policy, calendar, &[]), calendar.day)
+        })
     }
 
     /// Whether the day that begins changes what holds for households of which nothing is heard: the first day of all, a
@@ -108,6 +127,9 @@ impl AlertStage {
     fn sweep(&mut self, partition: &mut AlertPartition, outbox: &mut Outbox) -> Result<Step, String> {
         partition.begin();
         let Some(calendar) = partition.calendar() else { return Ok(Step::Done) };
+        if partition.swept_whom() == Whom::WhoIsDue {
+            self.find_who_is_due(partition)?;
+        }
         for _ in 0..self.sweep_households_per_step {
             let Some(household) = partition.next_in_sweep() else {
                 partition.end_sweep();
@@ -138,6 +160,7 @@ impl AlertStage {
         let case: Option<Case> = partition.case(state.household)?;
         let now = (calendar, &partition.progress.coverage[..]);
         let outcome = evaluate(state, case.as_ref(), policy, now, occasion);
+        partition.set_due(state.household, outcome.next_due);
         if let Some(next) = &outcome.case {
             partition.count_case(case.as_ref(), next);
             self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;

@@ -4,12 +4,13 @@
 use alert_core::{Calendar, Outcome, Why};
 use runtime::stage::Figures;
 use runtime::table::Table;
-use schemas::HouseholdCode;
 use schemas::codec::{self, Recorded};
 use schemas::records::{Case, HouseholdState, Progress, Step, Warning};
+use schemas::{Day, HouseholdCode};
 use serde::de::DeserializeOwned;
 
 use super::current_day;
+use super::due::Due;
 
 /// Households whose income was not known at the last sweep.
 const INCOME_UNKNOWN: &str = "income_unknown";
@@ -21,6 +22,8 @@ const STANDING_STILL: &str = "standing_still";
 const STANDING_STILL_SO_FAR: &str = "standing_still_so_far";
 /// Parts of warnings whose receiver has no topic, by receiver.
 pub(super) const WITHOUT_TOPIC: &str = "without_topic";
+/// What stands before the last household of a sweep over those that are due.
+const DUE_PREFIX: &str = "due/";
 /// Cases that are open.
 const OPEN_CASES: &str = "open_cases";
 
@@ -35,6 +38,17 @@ pub struct AlertPartition {
     committed: Option<Progress>,
     /// The households that a sweep has before it, the next one last; made anew after a restore or an abort.
     sweep: Option<Vec<u64>>,
+    /// Who is due when; made anew after a restore or an abort.
+    due: Option<Due>,
+}
+
+/// Whom a sweep looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// Every household.
+    Everybody,
+    /// Those that are due.
+    WhoIsDue,
 }
 
 impl AlertPartition {
@@ -46,6 +60,7 @@ impl AlertPartition {
             progress: Progress::default(),
             committed: None,
             sweep: None,
+            due: None,
         }
     }
 
@@ -90,18 +105,34 @@ impl AlertPartition {
         self.progress.count("warnings", &label, 1);
     }
 
-    pub(super) fn begin_sweep(&mut self) {
+    pub(super) fn begin_sweep(&mut self, whom: Whom) {
+        self.sweep = None;
+        if whom == Whom::WhoIsDue {
+            self.progress.sweep_after = Some(DUE_PREFIX.to_owned());
+            return;
+        }
         self.progress.sweep_after = Some(String::new());
         self.progress.set(INCOME_UNKNOWN_SO_FAR, "", 0);
         self.progress.totals.retain(|total| total.name != STANDING_STILL_SO_FAR);
-        self.sweep = None;
+        // Everybody is looked at, and says again when it is due.
+        self.due = Some(Due::default());
+    }
+
+    /// Whom the sweep that is on its way looks at.
+    pub(super) fn swept_whom(&self) -> Whom {
+        let is_of_due = self.progress.sweep_after.as_deref().is_some_and(|after| after.starts_with(DUE_PREFIX));
+        if is_of_due { Whom::WhoIsDue } else { Whom::Everybody }
     }
 
     /// The next household of the sweep, in the order of the codes.
     pub(super) fn next_in_sweep(&mut self) -> Option<HouseholdCode> {
         if self.sweep.is_none() {
-            let after = self.progress.sweep_after.as_deref().and_then(|code| HouseholdCode::parse(code).ok());
-            let mut left = self.states.sorted_keys();
+            let after = self.progress.sweep_after.as_deref().map(|after| after.trim_start_matches(DUE_PREFIX));
+            let after = after.and_then(|code| HouseholdCode::parse(code).ok());
+            let mut left = match (self.swept_whom(), &self.due, self.calendar()) {
+                (Whom::WhoIsDue, Some(due), Some(calendar)) => due.until(calendar.day),
+                _ => self.states.sorted_keys(),
+            };
             left.retain(|key| after.is_none_or(|after| *key > after.number()));
             left.reverse();
             self.sweep = Some(left);
@@ -110,8 +141,44 @@ impl AlertPartition {
         HouseholdCode::from_number(next).ok()
     }
 
+    /// Whether it is known who is due.
+    pub(super) fn knows_who_is_due(&self) -> bool {
+        self.due.is_some()
+    }
+
+    /// Makes anew who is due; `next` says when a household is.
+    pub(super) fn find_who_is_due(
+        &mut self,
+        mut next: impl FnMut(&HouseholdState) -> Option<Day>,
+    ) -> Result<(), String> {
+        let mut due = Due::default();
+        for key in self.states.sorted_keys() {
+            let household = HouseholdCode::from_number(key).map_err(|error| error.to_string())?;
+            due.set(key, self.state(household)?.as_ref().and_then(&mut next));
+        }
+        self.due = Some(due);
+        Ok(())
+    }
+
+    /// Whether anybody is due on the current day.
+    pub(super) fn is_anybody_due(&self) -> bool {
+        let due = self.due.as_ref().zip(self.calendar());
+        due.is_some_and(|(due, calendar)| !due.until(calendar.day).is_empty())
+    }
+
+    /// Notes when a household is due next.
+    pub(super) fn set_due(&mut self, household: HouseholdCode, day: Option<Day>) {
+        if let Some(due) = &mut self.due {
+            due.set(household.number(), day);
+        }
+    }
+
     /// Notes that a household of the sweep is done.
     pub(super) fn swept(&mut self, household: HouseholdCode, outcome: Option<&Outcome>) {
+        if self.swept_whom() == Whom::WhoIsDue {
+            self.progress.sweep_after = Some(format!("{DUE_PREFIX}{household}"));
+            return;
+        }
         self.progress.sweep_after = Some(household.to_string());
         let is_known = outcome.is_some_and(|outcome| outcome.income_known);
         self.progress.count(INCOME_UNKNOWN_SO_FAR, "", i64::from(!is_known));
@@ -126,6 +193,11 @@ impl AlertPartition {
     }
 
     pub(super) fn end_sweep(&mut self) {
+        self.sweep = None;
+        if self.swept_whom() == Whom::WhoIsDue {
+            self.progress.sweep_after = None;
+            return;
+        }
         let unknown = self.progress.total(INCOME_UNKNOWN_SO_FAR);
         self.progress.set(INCOME_UNKNOWN, "", unknown);
         self.progress.totals.retain(|total| total.name != STANDING_STILL);
@@ -134,7 +206,6 @@ impl AlertPartition {
             self.progress.set(STANDING_STILL, &total.label, total.count);
         }
         self.progress.sweep_after = None;
-        self.sweep = None;
     }
 
     pub(super) fn committed(&mut self) {
@@ -150,6 +221,7 @@ impl AlertPartition {
             self.progress = progress;
         }
         self.sweep = None;
+        self.due = None;
     }
 
     pub(super) fn figures(&self, figures: &mut Figures) {

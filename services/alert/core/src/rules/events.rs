@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{HouseholdState, Incident, Member, Status};
+use schemas::records::{HouseholdState, Incident, Member, Status, WarningLevel};
 use schemas::{Category, Cause, Day, EntryId, Fen, Kind, PersonToken};
 
 use super::{Behind, EVIDENCE_MAX, Seen, Verdict, all, event_figure, holds, is_one_of, rank};
@@ -25,12 +25,12 @@ struct Event<'a> {
 
 /// Findings of events: what happened or holds, by cause.
 pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
-    let mut by_cause: BTreeMap<Cause, (Verdict, Vec<Behind>)> = BTreeMap::new();
+    let mut by_cause: BTreeMap<Cause, (Verdict, Option<WarningLevel>, Vec<Behind>)> = BTreeMap::new();
     for form in &rule.forms {
         for event in events(&form.test, household) {
             let cause = if let CauseRule::Fixed(fixed) = rule.cause { fixed } else { event.cause };
             let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household, event.person));
-            let mut verdict = Verdict::NotMet;
+            let (mut verdict, mut perhaps) = (Verdict::NotMet, None);
             for row in form.levels.iter().filter(|row| is_of(row, &event)) {
                 let row_when = row.when.as_ref().map_or(Some(true), |when| holds(when, household, event.person));
                 let found = match all([when, row_when, event.known.then_some(true)].into_iter()) {
@@ -38,6 +38,9 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
                     Some(false) => Verdict::NotMet,
                     None => Verdict::Unknown,
                 };
+                if found == Verdict::Unknown {
+                    perhaps = perhaps.max(Some(row.level));
+                }
                 if rank(found) > rank(verdict) {
                     verdict = found;
                 }
@@ -45,20 +48,21 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
             if verdict == Verdict::NotMet {
                 continue;
             }
-            let entry = by_cause.entry(cause).or_insert((verdict, Vec::new()));
+            let entry = by_cause.entry(cause).or_insert((verdict, None, Vec::new()));
             if rank(verdict) > rank(entry.0) {
                 entry.0 = verdict;
             }
-            entry.1.extend(event.behind);
+            entry.1 = entry.1.max(perhaps);
+            entry.2.extend(event.behind);
         }
     }
     let month = household.calendar.day.month();
     by_cause
         .into_iter()
-        .map(|(cause, (verdict, mut evidence))| {
+        .map(|(cause, (verdict, perhaps, mut evidence))| {
             evidence.sort_unstable_by_key(|behind| (std::cmp::Reverse(behind.day), behind.entry));
             evidence.truncate(EVIDENCE_MAX);
-            Seen { verdict, cause, month: None, figure: event_figure(month, evidence) }
+            Seen { verdict, perhaps, cause, month: None, figure: event_figure(month, evidence) }
         })
         .collect()
 }
@@ -132,28 +136,57 @@ fn behind(entry: EntryId, day: Day) -> Behind {
     Behind { entry, category: Category::None, day, opens: true }
 }
 
-/// The members who have been without a status for so many days: since another value of it was said, or since it was said
-/// of others of the household, or since they came. Where the status was never said of anybody in the household, nothing is known: the department may not report it.
+/// The members who have been without a status for so many days.
 fn missing<'a>(household: &Household<'a>, (code, values): (&str, &[String]), days: i32) -> Vec<Event<'a>> {
+    let is_long = |lack: &Lack<'_>| lack.since.plus(days) <= household.calendar.day;
+    let of = |lack: Lack<'_>| {
+        let behind = lack.status.map(|status| behind(status.entry, status.day));
+        Event::of_lack(lack.person, behind, lack.known)
+    };
+    lacking(household, (code, values)).filter(is_long).map(of).collect()
+}
+
+/// A member who lacks a status.
+struct Lack<'a> {
+    person: PersonToken,
+    /// What is said instead; none where nothing is said of the member.
+    status: Option<&'a Status>,
+    since: Day,
+    /// Whether the status is said of anybody in the household: if not, the department may not report it.
+    known: bool,
+}
+
+/// Who lacks a status: since another value of it was said, or since it was said of others of the household, or since
+/// they came.
+fn lacking<'a>(household: &Household<'a>, (code, values): (&str, &[String])) -> impl Iterator<Item = Lack<'a>> {
     let state = household.state;
     let said: Vec<&'a Status> = statuses(state, code).collect();
     let first_said = said.iter().map(|status| status.day).min();
-    let of = |person: PersonToken| said.iter().copied().find(|status| status.person == Some(person));
-    let mut events = Vec::new();
+    let first_closed_day = household.calendar.first_closed_day;
+    let mut lacks = Vec::new();
     for member in &state.members {
-        let status = of(member.person);
+        let status = said.iter().copied().find(|status| status.person == Some(member.person));
         if status.is_some_and(|status| is_one_of(&status.value, values)) {
             continue;
         }
         let since = status.map(|status| status.day).or(first_said);
-        let since = since.max(Some(member.since_day)).unwrap_or_default().max(household.calendar.first_closed_day);
-        if household.calendar.day.0.saturating_sub(since.0) < days {
-            continue;
-        }
-        let behind = status.map(|status| behind(status.entry, status.day));
-        events.push(Event::of_lack(member.person, behind, first_said.is_some()));
+        let since = since.max(Some(member.since_day)).unwrap_or_default().max(first_closed_day);
+        lacks.push(Lack { person: member.person, status, since, known: first_said.is_some() });
     }
-    events
+    lacks.into_iter()
+}
+
+/// The first day, `from` on, on which a rule that counts days can come to hold without any news.
+pub fn next_due(household: &Household<'_>, from: Day) -> Option<Day> {
+    let forms = household.policy.rules.iter().flat_map(|rule| &rule.forms);
+    let due = forms.filter_map(|form| match &form.test {
+        Test::MissingStatus { code, values, days } => {
+            let known = lacking(household, (code, values)).filter(|lack| lack.known);
+            known.map(|lack| lack.since.plus(*days)).filter(|due| *due >= from).min()
+        }
+        _ => None,
+    });
+    due.min()
 }
 
 pub(super) fn statuses<'a>(state: &'a HouseholdState, code: &str) -> impl Iterator<Item = &'a Status> {

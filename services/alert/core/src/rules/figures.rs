@@ -81,7 +81,7 @@ fn see_figure(
     (reading, span, which): (Reading, Span, Option<Which<'_>>),
 ) -> Seen {
     let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household, None));
-    let mut verdict = Verdict::NotMet;
+    let (mut verdict, mut perhaps) = (Verdict::NotMet, None);
     let mut deciding: Option<&LevelRow> = None;
     let mut fallback: Option<&LevelRow> = None;
     for (at, row) in form.levels.iter().enumerate() {
@@ -95,6 +95,9 @@ fn see_figure(
             Some(false) => Verdict::NotMet,
             None => Verdict::Unknown,
         };
+        if found == Verdict::Unknown {
+            perhaps = perhaps.max(Some(row.level));
+        }
         if rank(found) > rank(verdict) {
             verdict = found;
             deciding = Some(row);
@@ -111,7 +114,7 @@ fn see_figure(
         CauseRule::LargestGap => household.largest_gap(),
         CauseRule::AsReported => Cause::Other,
     };
-    Seen { verdict, cause, month: which.map(|which| which.month), figure }
+    Seen { verdict, perhaps, cause, month: which.map(|which| which.month), figure }
 }
 
 fn figure(

@@ -66,6 +66,18 @@ fn what_was_found_stands_still_while_its_feed_is_silent() {
 }
 
 #[test]
+fn a_level_that_rests_on_income_stands_still_while_income_is_not_known() {
+    let mut story = Story::new(3, &[Class::Delisted], "17000");
+    story.until("2025-02-01");
+    assert_eq!(shown(&story.outpatient("2025-02-12", "2025-02-12", "500")), ["R04 raised M"]);
+    story.coverage = vec![heard("human-resources", 0, "2025-02-20")];
+    assert_eq!(shown(&story.until("2025-06-30")), [""; 0], "the wage feed has fallen silent");
+    assert_eq!(shown(&story.outpatient("2025-07-01", "2025-06-12", "500")), ["R04 updated L", "R04 raised L"]);
+    story.coverage = vec![heard("human-resources", 0, "2025-07-02")];
+    assert_eq!(shown(&story.until("2025-07-16")), ["R04 updated M"], "heard again after June had ended");
+}
+
+#[test]
 fn a_household_of_whose_insurance_nothing_was_said_is_not_covered_by_the_rule() {
     let mut story = Story::new(2, &[], "60000");
     assert_eq!(shown(&story.until("2025-06-30")), [""; 0]);
