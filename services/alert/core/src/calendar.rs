@@ -111,8 +111,11 @@ impl Window {
 
     /// Its months on the calendar's day.
     pub fn span(self, calendar: &Calendar, settle_days: i32) -> Span {
-        let current = calendar.day.month();
-        let settled = calendar.last_settled(settle_days);
+        self.span_of(calendar.day.month(), calendar.last_settled(settle_days))
+    }
+
+    /// Its months where the current month and the last settled one are known.
+    pub fn span_of(self, current: Month, settled: Month) -> Span {
         let (last, months) = match self {
             Self::Full12 => (settled, YEAR_MONTHS),
             Self::Rolling12 => (current, YEAR_MONTHS),

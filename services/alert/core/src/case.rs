@@ -95,7 +95,7 @@ pub fn evaluate(
         let (next_due, standing_still) = (next_due(&household, calendar.day.plus(1)), Vec::new());
         return Outcome { case: None, said: Vec::new(), income_known, next_due, standing_still };
     }
-    let (sights, standing_still) = look(&household);
+    let (sights, standing_still) = look(&household, case);
     let (findings, changes) = compare(&household, &sights, case, occasion);
     let next = next_case(state.household, case, findings);
     let number = case_number(case, &next);
@@ -130,7 +130,7 @@ struct Sights<'a> {
 }
 
 /// Looks at a household through every rule, and tells which of them stand still.
-fn look<'a>(household: &Household<'a>) -> (Sights<'a>, Vec<(String, Why)>) {
+fn look<'a>(household: &Household<'a>, case: Option<&Case>) -> (Sights<'a>, Vec<(String, Why)>) {
     let policy = household.policy;
     let (mut seen, mut blind, mut standing_still) = (BTreeMap::new(), Vec::new(), Vec::new());
     // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged into.
@@ -141,7 +141,8 @@ fn look<'a>(household: &Household<'a>) -> (Sights<'a>, Vec<(String, Why)>) {
             standing_still.push((rule.id.clone(), Why::SilentFeed));
             continue;
         }
-        let sights = see(rule, household);
+        let found = case.is_some_and(|case| case.findings.iter().any(|finding| finding.rule == rule.id));
+        let sights = see(rule, household, found);
         if sights.iter().any(|one| one.verdict == Verdict::Unknown) {
             standing_still.push((rule.id.clone(), Why::NotKnown));
         }

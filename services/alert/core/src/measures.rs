@@ -1,6 +1,7 @@
 //! The measures of a household (domain section 2) on a day: sums over windows, net income and income after spending per
 //! head, rigid expenditure, and whether income is known. It knows no rule; what a measure consists of is the policy's.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::{Contribution, Coverage, Evidence, HouseholdState, Sum};
@@ -20,6 +21,10 @@ pub struct Household<'a> {
     pub calendar: Calendar,
     /// The last day on which anything came, by source and county, sorted.
     coverage: &'a [Coverage],
+    /// The current month and the last settled one.
+    months: (Month, Month),
+    /// Net income and rigid expenditure, once they were asked for.
+    totals: (OnceCell<Fen>, OnceCell<Fen>),
     /// Whether its income is known; where it is not, income is a lower bound.
     pub income_known: bool,
     /// Who share the economy; 0 where nobody is known.
@@ -51,7 +56,17 @@ pub struct Limit {
 impl<'a> Household<'a> {
     /// The household of a state, on a day.
     pub fn new(state: &'a HouseholdState, policy: &'a Policy, calendar: Calendar, coverage: &'a [Coverage]) -> Self {
-        let mut household = Self { state, policy, calendar, coverage, income_known: false, members: members(state) };
+        let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
+        let mut household = Self {
+            state,
+            policy,
+            calendar,
+            coverage,
+            income_known: false,
+            members: members(state),
+            months,
+            totals: Default::default(),
+        };
         household.income_known =
             income_known(state, policy, calendar) && !household.is_any_silent(&policy.income_feeds);
         household
@@ -66,7 +81,7 @@ impl<'a> Household<'a> {
         if feeds.is_empty() {
             return false;
         }
-        let needed = self.calendar.last_settled(self.policy.settle_days).plus(1).first_day();
+        let needed = self.months.1.plus(1).first_day();
         let county = self.state.household.county();
         let heard = |source: &String, county: County| {
             let key = (source.as_str(), county);
@@ -79,7 +94,8 @@ impl<'a> Household<'a> {
 
     /// The months of a window.
     pub fn span(&self, window: Window) -> Span {
-        window.span(&self.calendar, self.policy.settle_days)
+        let (current, settled) = self.months;
+        window.span_of(current, settled)
     }
 
     /// A sum with what is set against it: kinds `sum` and `uncovered`.
@@ -89,7 +105,7 @@ impl<'a> Household<'a> {
 
     /// The same over other months than those of its window.
     pub fn sum_over(&self, amounts: &Amounts, span: Span) -> Reading {
-        let value = uncovered(&self.parts_over(amounts, span, None)).into_values().fold(Fen::ZERO, Fen::plus);
+        let value = uncovered_total(self.each_part(amounts, span, None));
         Reading { value, known: true, line_year: span.last.year(), year_before: None }
     }
 
@@ -119,9 +135,9 @@ impl<'a> Household<'a> {
         let line_year = self.span(self.policy.net_income.window).last.year();
         let known = self.income_known;
         let instead = of.instead.as_ref();
-        let rigid = || self.rigid_by_cause(instead).into_values().fold(Fen::ZERO, Fen::plus);
         let without = about.filter(|_| of.without_wage).map_or(Fen::ZERO, |member| self.wage(member));
-        let income = || total(&self.income_parts(instead)).minus(without);
+        let income = || self.net_income(instead).minus(without);
+        let rigid = || self.rigid_net(instead);
         let reading = |value, known| Reading { value, known, line_year, year_before: None };
         Some(match of.measure {
             Measure::NetPc => reading(income().per_head(self.members)?, known),
@@ -171,7 +187,7 @@ impl<'a> Household<'a> {
             Threshold::Line { thousandths } => (line().scaled(*thousandths, WHOLE), true),
             Threshold::Share { thousandths, of } => {
                 let (whole, known) = match of {
-                    Whole::NetIncome => (total(&self.income_parts(None)), self.income_known),
+                    Whole::NetIncome => (self.net_income(None), self.income_known),
                     Whole::YearBefore => (reading.year_before.unwrap_or_default(), true),
                     Whole::Sum(amounts) => (self.sum(amounts).value, true),
                 };
@@ -182,6 +198,19 @@ impl<'a> Household<'a> {
             }
         };
         Some(Limit { value, known })
+    }
+
+    /// Net income of the household.
+    fn net_income(&self, instead: Option<&Instead>) -> Fen {
+        let sum = || total(&self.income_parts(instead));
+        if instead.is_some() { sum() } else { *self.totals.0.get_or_init(sum) }
+    }
+
+    /// Rigid expenditure after help.
+    fn rigid_net(&self, instead: Option<&Instead>) -> Fen {
+        let rigid = &self.policy.rigid_net;
+        let sum = || uncovered_total(self.each_part(rigid, self.span(rigid.window), instead));
+        if instead.is_some() { sum() } else { *self.totals.1.get_or_init(sum) }
     }
 
     /// What net income consists of; costs are negative. What the survey found has no category.
@@ -196,11 +225,6 @@ impl<'a> Household<'a> {
         parts
     }
 
-    /// Rigid expenditure after help, by cause.
-    pub fn rigid_by_cause(&self, instead: Option<&Instead>) -> BTreeMap<Cause, Fen> {
-        uncovered(&self.parts(&self.policy.rigid_net, instead))
-    }
-
     /// What a sum consists of, sorted by category and cause; what is set against it is negative.
     pub fn parts(&self, amounts: &Amounts, instead: Option<&Instead>) -> Vec<Contribution> {
         self.parts_over(amounts, self.span(amounts.window), instead)
@@ -208,28 +232,36 @@ impl<'a> Household<'a> {
 
     /// The same over other months than those of its window.
     pub fn parts_over(&self, amounts: &Amounts, span: Span, instead: Option<&Instead>) -> Vec<Contribution> {
+        let mut parts: Vec<Contribution> = self.each_part(amounts, span, instead).collect();
+        parts.sort_unstable_by_key(|part| (part.category, part.cause));
+        parts
+    }
+
+    /// The parts of a sum in the order of the state.
+    fn each_part(
+        &self,
+        amounts: &Amounts,
+        span: Span,
+        instead: Option<&Instead>,
+    ) -> impl Iterator<Item = Contribution> {
         let other = instead.map(|instead| (&instead.categories, self.span(instead.window)));
-        let mut parts = Vec::new();
-        for sum in &self.state.sums {
+        self.state.sums.iter().filter_map(move |sum| {
             let sign = match (amounts.categories.contains(&sum.category), amounts.less.contains(&sum.category)) {
                 (true, _) => 1,
                 (false, true) => -1,
-                (false, false) => continue,
+                (false, false) => return None,
             };
             if !amounts.causes.is_empty() && !amounts.causes.contains(&sum.cause) {
-                continue;
+                return None;
             }
             let span =
                 other.filter(|(categories, _)| categories.contains(&sum.category)).map_or(span, |(_, span)| span);
             let months = sum.months.iter().filter(|month| span.contains(month.month));
             let total = months.fold(Fen::ZERO, |total, month| total.plus(month.amount_fen));
             let amount_fen = total.scaled(sign * span.times, span.over);
-            if amount_fen != Fen::ZERO {
-                parts.push(Contribution { category: sum.category, cause: sum.cause, amount_fen });
-            }
-        }
-        parts.sort_unstable_by_key(|part| (part.category, part.cause));
-        parts
+            let part = Contribution { category: sum.category, cause: sum.cause, amount_fen };
+            (amount_fen != Fen::ZERO).then_some(part)
+        })
     }
 
     /// The entries behind a sum that are known one by one, largest first.
@@ -292,6 +324,16 @@ fn uncovered(parts: &[Contribution]) -> BTreeMap<Cause, Fen> {
     }
     by_cause.retain(|_, left| *left > Fen::ZERO);
     by_cause
+}
+
+/// The sum of what is left of each cause.
+fn uncovered_total(parts: impl Iterator<Item = Contribution>) -> Fen {
+    let mut by_cause = [Fen::ZERO; Cause::ALL.len()];
+    for part in parts {
+        let left = &mut by_cause[part.cause as usize];
+        *left = left.plus(part.amount_fen);
+    }
+    by_cause.into_iter().fold(Fen::ZERO, |sum, left| sum.plus(left.max(Fen::ZERO)))
 }
 
 /// Who share the economy: as the survey found it, with who came and went since; without a survey the registered

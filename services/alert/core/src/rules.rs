@@ -89,13 +89,14 @@ impl Figure {
 }
 
 /// What a rule says about a household: one finding for a figure, one per month where each month is looked at by itself;
-/// for events one per cause, and none where nothing happened. Sorted by month and cause.
-pub fn see(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
+/// for events one per cause, and none where nothing happened. Sorted by month and cause. What is not met is told only where
+/// something was `found` before: then its figures say why that ends.
+pub fn see(rule: &Rule, household: &Household<'_>, found: bool) -> Vec<Seen> {
     if rule.forms.iter().any(|form| form.test.is_event()) {
         return see_events(rule, household);
     }
     let mut best: BTreeMap<Option<Month>, Seen> = BTreeMap::new();
-    for seen in rule.forms.iter().flat_map(|form| see_figures(rule, form, household)) {
+    for seen in rule.forms.iter().flat_map(|form| see_figures(rule, form, household, found)) {
         let perhaps = seen.perhaps;
         let month = seen.month;
         match best.entry(month) {

@@ -10,25 +10,37 @@ use crate::measures::{Household, Reading, largest_cause};
 use crate::policy::{Amounts, CauseRule, Comparator, Compare, Form, LevelRow, Measure, MeasureOf, Rule, Test};
 
 /// The figures of a form: one, or one for each month of its reach; none where there is nobody to share a measure among.
-pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>) -> Vec<Seen> {
+pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>, found: bool) -> Vec<Seen> {
+    let sight = Sight { rule, form, household, found };
     match (&form.test, form.reach) {
-        (Test::Sum(amounts), Some(reach)) => see_months(rule, form, household, (amounts, reach)),
+        (Test::Sum(amounts), Some(reach)) => see_months(sight, (amounts, reach)),
         (Test::Sum(amounts), None) => {
             let span = household.span(amounts.window);
             let reading = household.sum_to_compare(amounts, span, compares(form));
-            vec![see_figure(rule, form, household, (reading, span, None))]
+            see_figure(sight, (reading, span, None)).into_iter().collect()
         }
         (Test::Measure(of), _) => {
             let span = household.span(measure_window(of, household));
-            let seen = |reading| see_figure(rule, form, household, (reading, span, None));
-            household.measure(of, None).map(seen).into_iter().collect()
+            let seen = |reading| see_figure(sight, (reading, span, None));
+            household.measure(of, None).and_then(seen).into_iter().collect()
         }
         _ => Vec::new(),
     }
 }
 
+/// A rule that looks at a household in one of its forms.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    rule: &'a Rule,
+    form: &'a Form,
+    household: &'a Household<'a>,
+    /// Whether the rule found something before.
+    found: bool,
+}
+
 /// Each month of a reach by itself.
-fn see_months(rule: &Rule, form: &Form, household: &Household<'_>, (amounts, reach): (&Amounts, Window)) -> Vec<Seen> {
+fn see_months(sight: Sight<'_>, (amounts, reach): (&Amounts, Window)) -> Vec<Seen> {
+    let Sight { form, household, .. } = sight;
     let reach = household.span(reach);
     let is_upward = |row: &LevelRow| row.compare.as_ref().is_none_or(|compare| compare.comparator.is_upward());
     // Most months have nothing, which decides only where a small sum is asked for.
@@ -46,14 +58,10 @@ fn see_months(rule: &Rule, form: &Form, household: &Household<'_>, (amounts, rea
     };
     let newest: Vec<Option<Month>> = form.levels.iter().map(newest).collect();
     let see = |(reading, month): &(Reading, Month)| {
-        see_figure(
-            rule,
-            form,
-            household,
-            (*reading, Span::of_month(*month), Some(Which { month: *month, newest: &newest })),
-        )
+        let which = Which { month: *month, newest: &newest };
+        see_figure(sight, (*reading, Span::of_month(*month), Some(which)))
     };
-    readings.iter().map(see).collect()
+    readings.iter().filter_map(see).collect()
 }
 
 /// One of several months.
@@ -74,12 +82,17 @@ fn is_for(row: &LevelRow, at: usize, which: Option<Which<'_>>) -> bool {
     !row.newest_month || which.is_none_or(|which| which.newest.get(at) == Some(&Some(which.month)))
 }
 
-fn see_figure(
-    rule: &Rule,
-    form: &Form,
-    household: &Household<'_>,
-    (reading, span, which): (Reading, Span, Option<Which<'_>>),
-) -> Seen {
+/// What a form says about one figure; none where it is not met and nothing was found before.
+fn see_figure(sight: Sight<'_>, (reading, span, which): (Reading, Span, Option<Which<'_>>)) -> Option<Seen> {
+    let Sight { rule, form, household, found } = sight;
+    let compares = |at: usize, row: &LevelRow| match &row.compare {
+        Some(compare) if is_for(row, at, which) => household.compares(reading, compare),
+        _ => Some(false),
+    };
+    // Comparing costs little beside the conditions, and most figures are far from their threshold.
+    if !found && form.levels.iter().enumerate().all(|(at, row)| compares(at, row) == Some(false)) {
+        return None;
+    }
     let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household, None));
     let (mut verdict, mut perhaps) = (Verdict::NotMet, None);
     let mut deciding: Option<&LevelRow> = None;
@@ -89,19 +102,21 @@ fn see_figure(
         if fallback.is_none() && row_when != Some(false) {
             fallback = Some(row);
         }
-        let compares = row.compare.as_ref().map_or(Some(false), |compare| household.compares(reading, compare));
-        let found = match all([when, row_when, compares, Some(is_for(row, at, which))].into_iter()) {
+        let level = match all([when, row_when, compares(at, row)].into_iter()) {
             Some(true) => Verdict::Holds(row.level),
             Some(false) => Verdict::NotMet,
             None => Verdict::Unknown,
         };
-        if found == Verdict::Unknown {
+        if level == Verdict::Unknown {
             perhaps = perhaps.max(Some(row.level));
         }
-        if rank(found) > rank(verdict) {
-            verdict = found;
+        if rank(level) > rank(verdict) {
+            verdict = level;
             deciding = Some(row);
         }
+    }
+    if !found && verdict == Verdict::NotMet {
+        return None;
     }
     let compare = deciding.or(fallback).or(form.levels.first()).and_then(|row| row.compare.as_ref());
     let figure = figure(&form.test, reading, compare, (household, span));
@@ -114,7 +129,7 @@ fn see_figure(
         CauseRule::LargestGap => household.largest_gap(),
         CauseRule::AsReported => Cause::Other,
     };
-    Seen { verdict, perhaps, cause, month: which.map(|which| which.month), figure }
+    Some(Seen { verdict, perhaps, cause, month: which.map(|which| which.month), figure })
 }
 
 fn figure(
