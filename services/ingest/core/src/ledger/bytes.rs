@@ -6,39 +6,47 @@ pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     /// The next `count` bytes.
+    #[inline]
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, left) = self.0.split_at_checked(count)?;
         self.0 = left;
         Some(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, left) = self.0.split_first_chunk::<N>()?;
         self.0 = left;
         Some(*taken)
     }
 
+    #[inline]
     pub(super) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(super) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn i32(&mut self) -> Option<i32> {
         self.array().map(i32::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn i64(&mut self) -> Option<i64> {
         self.array().map(i64::from_le_bytes)
     }
 
     /// A number of `N` bytes, at most 8, without a sign.
+    #[inline]
     pub(super) fn narrow<const N: usize>(&mut self) -> Option<i64> {
         let mut wide = [0; 8];
         wide[..N].copy_from_slice(&self.array::<N>()?);
@@ -46,6 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text of `count` bytes.
+    #[inline]
     pub(super) fn text(&mut self, count: u8) -> Option<&'a str> {
         std::str::from_utf8(self.take(usize::from(count))?).ok()
     }

@@ -13,7 +13,7 @@
 //! | 1 | source: its place in a dictionary, or 255 |
 //! | 2 | ordinal |
 //! | 1 | flags: 1 has a document, 2 a correction, 4 a retraction, 8 has a household |
-//! | 1 | number of rows, less 1 (0 for a retraction, which has none) |
+//! | 1 | number of rows; for an event that is no operation, which has at least one, less 1 |
 //! | 8 | document hash, where there is one |
 //! | 8 | the event that is corrected or retracted, where there is one |
 //! | 8 | the household, where a person's membership is said |
@@ -118,7 +118,7 @@ impl<'a> Item<'a> {
         let source = head.u8()?;
         let ordinal = i32::from(head.u16()?);
         let flags = head.u8()?;
-        let rows = usize::from(head.u8()?) + 1;
+        let rows = usize::from(head.u8()?);
         let mut hash = |flag| if flags & flag == 0 { Some(None) } else { head.i64().map(|hash| Some(Hash64(hash))) };
         let document = hash(HAS_DOCUMENT)?;
         let corrects = hash(CORRECTS | RETRACTS)?;
@@ -138,7 +138,7 @@ impl<'a> Item<'a> {
             RETRACTS => Op::Retract,
             _ => return None,
         };
-        let row_count = if op == Op::Retract { 0 } else { rows };
+        let row_count = if op == Op::Upsert { rows + 1 } else { rows };
         Some(Self {
             event,
             content,
@@ -205,12 +205,9 @@ fn write_parts(entry: &SubjectEntry<'_>, out: &mut Vec<u8>) -> Result<(), Reason
     let household = entry.household.filter(|_| entry.person.is_some() && says_membership);
     out.push(flags_of(entry, household.is_some()));
     let rows: &[Entry<'_>] = if entry.op == Op::Retract { &[] } else { &entry.entries };
-    let last = match rows.len().checked_sub(1) {
-        None if entry.op == Op::Retract => 0,
-        None => return Err(Reason::MissingField),
-        Some(last) => u8::try_from(last).map_err(|_| Reason::LedgerLimit)?,
-    };
-    out.push(last);
+    let first = usize::from(entry.op == Op::Upsert);
+    let count = rows.len().checked_sub(first).ok_or(Reason::MissingField)?;
+    out.push(u8::try_from(count).map_err(|_| Reason::LedgerLimit)?);
     let corrects = entry.corrects.filter(|_| entry.op != Op::Upsert);
     for hash in [entry.document, corrects, household.map(|code| Hash64(code.number() as i64))].into_iter().flatten() {
         out.extend_from_slice(&hash.0.to_le_bytes());
@@ -257,6 +254,7 @@ pub(super) struct Items<'a>(pub(super) &'a [u8]);
 
 impl<'a> Items<'a> {
     /// The bytes of the next item.
+    #[inline]
     pub(super) fn next_bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::from(u16::from_le_bytes(*self.0.first_chunk()?));
         let (item, left) = self.0.split_at_checked(length.max(2))?;
@@ -275,6 +273,7 @@ impl<'a> Iterator for Items<'a> {
 }
 
 /// Event, ordinal and content of an item's bytes: what it is ordered by within its chunk, and told apart by.
+#[inline]
 pub(super) fn order(bytes: &[u8]) -> Option<(i64, u16, i64)> {
     let mut head = Reader(bytes);
     head.take(2)?;
@@ -284,11 +283,13 @@ pub(super) fn order(bytes: &[u8]) -> Option<(i64, u16, i64)> {
 }
 
 /// The event of an item's bytes.
+#[inline]
 pub(super) fn event(bytes: &[u8]) -> Option<Hash64> {
     Reader(bytes.get(2..)?).i64().map(Hash64)
 }
 
 /// The document of an item's bytes.
+#[inline]
 pub(super) fn document(bytes: &[u8]) -> Option<Hash64> {
     let mut head = Reader(bytes.get(BEFORE_FLAGS..)?);
     let flags = head.u8()?;
@@ -362,8 +363,10 @@ mod tests {
         let corrected =
             SubjectEntry { op: Op::Correct, corrects: Some(Hash64(8)), ..subject_entry("finance", vec![wage()]) };
         let retracted = SubjectEntry { op: Op::Retract, corrects: Some(Hash64(9)), ..documented.clone() };
+        // What corrects an event may say that nothing of it was so for this subject.
+        let emptied = SubjectEntry { entries: vec![], ..corrected.clone() };
         let mut chunk = Vec::new();
-        for written in [subject_entry("finance", vec![wage()]), documented, joined, corrected, retracted] {
+        for written in [subject_entry("finance", vec![wage()]), documented, joined, corrected, retracted, emptied] {
             chunk.clear();
             write(&written, &mut chunk).expect("fits");
             assert!(are_items(&chunk));

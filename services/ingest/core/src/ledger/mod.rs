@@ -221,6 +221,7 @@ const CHUNK_HEAD_BYTES: usize = 6;
 impl<'a> Iterator for Chunks<'a> {
     type Item = (Part, &'a [u8]);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let mut reader = bytes::Reader(self.0);
         let part = match reader.u16()? {

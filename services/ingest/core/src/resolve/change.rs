@@ -12,7 +12,8 @@ use super::{Resolver, Route, Work, publish};
 use crate::ledger::{About, Ledger, ParkedRecord, Subject, Wait};
 
 impl Resolver {
-    /// Applies a record that touches nothing that is in the ledger: it alone is added where it stands.
+    /// Applies a record that touches nothing that is in the ledger: it alone is added where it stands. Says by how many
+    /// items the ledger grew; none where the record does not fit.
     pub(super) fn apply_alone(
         &mut self,
         work: Work,
@@ -20,11 +21,14 @@ impl Resolver {
         entry: &SubjectEntry<'_>,
         input: Input<'_>,
         say: &mut impl FnMut(Effect<'_>),
-    ) {
-        if let Err(reason) = self.draft.insert(entry, work.calendar.oldest_month(), false) {
-            say(Effect::Refused(reason, input));
-            return;
-        }
+    ) -> Option<i64> {
+        let needless = match self.draft.insert(entry, work.calendar.oldest_month(), false) {
+            Ok(needless) => needless,
+            Err(reason) => {
+                say(Effect::Refused(reason, input));
+                return None;
+            }
+        };
         say(Effect::Applied(input));
         note_homeless(work.subject, about, entry, input, say);
         let mut stands: Vec<Stand<'_>> = Vec::with_capacity(entry.entries.len());
@@ -41,6 +45,7 @@ impl Resolver {
         }
         stands.sort_unstable_by_key(|one| (one.household, one.id));
         publish::added(&stands, work.subject, &Cause::of(entry), say);
+        Some(1 - needless as i64)
     }
 
     /// Applies a record that may change what others say.

@@ -94,7 +94,7 @@ impl Resolver {
         };
         let work = Work { subject, calendar };
         let mut about = Ledger::of(ledger).about()?;
-        self.trim(calendar);
+        let trimmed = self.trim(calendar);
         let scan = self.draft.ledger().scan(entry.event, entry.document);
         match self.route(work, &about, entry, &scan)? {
             Route::Repeated { is_later } => {
@@ -105,7 +105,11 @@ impl Resolver {
             }
             Route::Refused(reason) => say(Effect::Refused(reason, input)),
             Route::Waits(wait) => self.park(calendar, &about, wait, input, say),
-            Route::Alone => self.apply_alone(work, &about, entry, input, say),
+            Route::Alone => {
+                let items = self.apply_alone(work, &about, entry, input, say);
+                let is_changed = trimmed.is_some() || items.is_some();
+                return Ok(Outcome { is_changed, items: items.unwrap_or(0) - trimmed.unwrap_or(0) });
+            }
             Route::Change => {
                 notes(work, &about, entry, &scan, &self.draft.ledger(), &mut |note| say(Effect::Noted(note, input)));
                 self.apply_change(work, &mut about, entry, input, scan.has_event, say)?;
@@ -163,10 +167,10 @@ impl Resolver {
         days.min()
     }
 
-    fn trim(&mut self, calendar: Calendar) {
-        if let Some(oldest) = calendar.oldest_month().filter(|oldest| self.draft.ledger().needs_trim(*oldest)) {
-            self.draft.trim(oldest);
-        }
+    /// Drops what left the horizon; how many items, where there was anything to do.
+    fn trim(&mut self, calendar: Calendar) -> Option<i64> {
+        let oldest = calendar.oldest_month().filter(|oldest| self.draft.ledger().needs_trim(*oldest))?;
+        Some(self.draft.trim(oldest) as i64)
     }
 
     fn outcome(&self, ledger: Option<&[u8]>) -> Outcome {
@@ -187,7 +191,7 @@ impl Resolver {
         if let Some(known) = waits::known(&self.draft.ledger(), about, entry, scan)? {
             return Ok(Route::Repeated { is_later: entry.reported_at_ms > known });
         }
-        if entry.entries.is_empty() && entry.op != Op::Retract {
+        if entry.entries.is_empty() && entry.op == Op::Upsert {
             return Ok(Route::Refused(Reason::MissingField));
         }
         if entry.household.is_none() && entry.entries.iter().any(timeline::begins_stretch) {

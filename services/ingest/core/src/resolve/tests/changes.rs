@@ -59,6 +59,15 @@ fn a_correction_is_one_record_that_takes_the_old_row_back_and_says_the_new_one()
 }
 
 #[test]
+fn a_correction_that_says_nothing_takes_the_old_row_back() {
+    last_words(&[
+        (join(1, FARM), "7: +join@2024-10-04"),
+        (pay(2), "7: +2"),
+        (SubjectEntry { entries: vec![], ..correct(3, 2) }, "7: -2"),
+    ]);
+}
+
+#[test]
 fn of_operations_on_operations_the_last_reported_decides() {
     last_words(&[
         (join(1, FARM), "7: +join@2024-10-04"),
