@@ -1,6 +1,7 @@
 //! Which months a figure is taken over, and which of them are settled, on a given day. It knows neither households nor
 //! rules, and reads no clock: the day comes from the log.
 
+use schemas::records::Coverage;
 use schemas::{Day, Month};
 
 /// How far the calendar of a partition has come.
@@ -16,6 +17,22 @@ impl Calendar {
     /// The last month that is settled: it ended `settle_days` or more before the end of the last closed day.
     pub fn last_settled(&self, settle_days: i32) -> Month {
         self.day.plus(-settle_days).month().plus(-1)
+    }
+}
+
+/// What is known of the day on which a household is evaluated.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    /// How far the calendar has come.
+    pub calendar: Calendar,
+    /// The last day on which anything came, by source and county, sorted.
+    pub coverage: &'a [Coverage],
+}
+
+/// A day of which nothing is known about the feeds: none of them counts as silent.
+impl From<Calendar> for Now<'_> {
+    fn from(calendar: Calendar) -> Self {
+        Self { calendar, coverage: &[] }
     }
 }
 

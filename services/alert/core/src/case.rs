@@ -5,10 +5,10 @@ mod say;
 
 use std::collections::BTreeMap;
 
-use schemas::records::{Case, Coverage, Finding, HouseholdState, Step, Warning, WarningKind, WarningLevel};
+use schemas::records::{Case, Finding, HouseholdState, Step, Warning, WarningKind, WarningLevel};
 use schemas::{Cause, Day, EntryId, HouseholdCode, Month};
 
-use crate::calendar::{Calendar, Window};
+use crate::calendar::{Now, Window};
 use crate::identity::{month_entry, warning_id};
 use crate::measures::Household;
 use crate::policy::{Policy, Rule};
@@ -82,14 +82,15 @@ type Key = (String, Option<Cause>, Option<Month>);
 ///
 /// The same state, case, policy and calendar give the same outcome; a second evaluation right after gives nothing more.
 /// A state that is older than one that was evaluated already changes nothing.
-pub fn evaluate(
-    state: &HouseholdState,
+pub fn evaluate<'a>(
+    state: &'a HouseholdState,
     case: Option<&Case>,
-    policy: &Policy,
-    (calendar, coverage): (Calendar, &[Coverage]),
+    policy: &'a Policy,
+    now: impl Into<Now<'a>>,
     occasion: Occasion,
 ) -> Outcome {
-    let household = Household::new(state, policy, calendar, coverage);
+    let household = Household::new(state, policy, now);
+    let calendar = household.calendar;
     let income_known = household.income_known;
     if case.is_some_and(|case| case.state_number > state.number) {
         let (next_due, standing_still) = (next_due(&household, calendar.day.plus(1)), Vec::new());

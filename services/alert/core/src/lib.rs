@@ -12,6 +12,6 @@ pub mod wording;
 #[cfg(test)]
 mod tests;
 
-pub use calendar::Calendar;
+pub use calendar::{Calendar, Now};
 pub use case::{Occasion, Outcome, Part, Said, Why, evaluate};
 pub use policy::{Book, Fault, Policy, PolicySet};

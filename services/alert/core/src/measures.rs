@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemas::records::{Contribution, Coverage, Evidence, HouseholdState, Sum};
 use schemas::{Category, Cause, County, EntryId, Fen, Month, PersonToken};
 
-use crate::calendar::{Calendar, Span, Window};
+use crate::calendar::{Calendar, Now, Span, Window};
 use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy, Threshold, WHOLE, Whole};
 
 /// A household on a day, under its policy.
@@ -55,18 +55,11 @@ pub struct Limit {
 
 impl<'a> Household<'a> {
     /// The household of a state, on a day.
-    pub fn new(state: &'a HouseholdState, policy: &'a Policy, calendar: Calendar, coverage: &'a [Coverage]) -> Self {
+    pub fn new(state: &'a HouseholdState, policy: &'a Policy, now: impl Into<Now<'a>>) -> Self {
+        let Now { calendar, coverage } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
-        let mut household = Self {
-            state,
-            policy,
-            calendar,
-            coverage,
-            income_known: false,
-            members: members(state),
-            months,
-            totals: Default::default(),
-        };
+        let (members, totals) = (members(state), Default::default());
+        let mut household = Self { state, policy, calendar, coverage, months, totals, income_known: false, members };
         household.income_known =
             income_known(state, policy, calendar) && !household.is_any_silent(&policy.income_feeds);
         household
@@ -129,14 +122,21 @@ impl<'a> Household<'a> {
     }
 
     /// A measure; `None` where there is nobody to share among.
-    ///
-    /// `about` is the member whom an event is about, whose wage can be left out.
-    pub fn measure(&self, of: &MeasureOf, about: Option<PersonToken>) -> Option<Reading> {
+    pub fn measure(&self, of: &MeasureOf) -> Option<Reading> {
+        self.measure_less(of, Fen::ZERO)
+    }
+
+    /// A measure without the wage of a member.
+    pub fn measure_without(&self, of: &MeasureOf, member: Option<PersonToken>) -> Option<Reading> {
+        self.measure_less(of, member.map_or(Fen::ZERO, |member| self.wage(member)))
+    }
+
+    /// A measure, with so much less income.
+    fn measure_less(&self, of: &MeasureOf, less: Fen) -> Option<Reading> {
         let line_year = self.span(self.policy.net_income.window).last.year();
         let known = self.income_known;
         let instead = of.instead.as_ref();
-        let without = about.filter(|_| of.without_wage).map_or(Fen::ZERO, |member| self.wage(member));
-        let income = || self.net_income(instead).minus(without);
+        let income = || self.net_income(instead).minus(less);
         let rigid = || self.rigid_net(instead);
         let reading = |value, known| Reading { value, known, line_year, year_before: None };
         Some(match of.measure {
@@ -181,10 +181,12 @@ impl<'a> Household<'a> {
 
     /// What a threshold is for a figure; none where there is nothing to take a share of.
     pub fn limit(&self, reading: Reading, threshold: &Threshold) -> Option<Limit> {
-        let line = || self.policy.line(reading.line_year);
         let (value, known) = match threshold {
             Threshold::Amount(amount) => (*amount, true),
-            Threshold::Line { thousandths } => (line().scaled(*thousandths, WHOLE), true),
+            Threshold::Line { thousandths, years_before } => {
+                let year = reading.line_year.saturating_sub(*years_before);
+                (self.policy.line(year).scaled(*thousandths, WHOLE), true)
+            }
             Threshold::Share { thousandths, of } => {
                 let (whole, known) = match of {
                     Whole::NetIncome => (self.net_income(None), self.income_known),

@@ -8,7 +8,7 @@ mod policies;
 
 use alert_core::measures::Household;
 use alert_core::rules::next_due;
-use alert_core::{Calendar, Occasion, Outcome, PolicySet, evaluate};
+use alert_core::{Calendar, Now, Occasion, Outcome, PolicySet, evaluate};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
     Topology,
@@ -107,7 +107,7 @@ impl AlertStage {
         let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
         partition.find_who_is_due(|state| {
             let policy = policies.of(state.household.county())?;
-            next_due(&Household::new(state, policy, calendar, &[]), calendar.day)
+            next_due(&Household::new(state, policy, calendar), calendar.day)
         })
     }
 
@@ -158,7 +158,7 @@ impl AlertStage {
             return Ok(None);
         };
         let case: Option<Case> = partition.case(state.household)?;
-        let now = (calendar, &partition.progress.coverage[..]);
+        let now = Now { calendar, coverage: &partition.progress.coverage };
         let outcome = evaluate(state, case.as_ref(), policy, now, occasion);
         partition.set_due(state.household, outcome.next_due);
         if let Some(next) = &outcome.case {

@@ -39,7 +39,7 @@ pub(super) fn instead(value: &Value) -> Option<Instead> {
 pub(super) fn compare(comparator: &Value, threshold: &Value, found: &mut Found) -> Option<Compare> {
     let comparator = Comparator::parse(comparator.as_str()?)?;
     let threshold = match threshold {
-        Value::String(text) if text == "line" => Some(Threshold::Line { thousandths: WHOLE }),
+        Value::String(text) if text == "line" => Some(Threshold::Line { thousandths: WHOLE, years_before: 0 }),
         Value::Object(fields) if fields.contains_key("share") => {
             let whole = found.at("threshold", |found| whole(fields.get("of"), found));
             let share = fields.get("share").and_then(thousandths);
@@ -47,7 +47,8 @@ pub(super) fn compare(comparator: &Value, threshold: &Value, found: &mut Found) 
         }
         Value::Object(fields) => {
             let factor = fields.get("line").and_then(thousandths);
-            factor.map(|thousandths| Threshold::Line { thousandths })
+            let years_before = fields.get("years_before").and_then(Value::as_i64).unwrap_or_default() as i32;
+            factor.map(|thousandths| Threshold::Line { thousandths, years_before })
         }
         other => amount(other).map(Threshold::Amount),
     };
@@ -94,12 +95,10 @@ pub(super) fn condition(value: &Value, found: &mut Found) -> Option<Condition> {
         "class" => Some(Condition::Class(texts(Some(what)).iter().filter_map(|name| ClassTerm::parse(name)).collect())),
         "income" => Some(Condition::IncomeKnown(what.as_str() == Some("known"))),
         "measure" => {
-            let of = MeasureOf {
-                measure: measure(what.get("of"), found)?,
-                instead: instead(what),
-                without_wage: what.get("without").is_some(),
-            };
-            Some(Condition::Measure(of, compare(what.get("comparator")?, what.get("threshold")?, found)?))
+            let of = MeasureOf { measure: measure(what.get("of"), found)?, instead: instead(what) };
+            let compare = compare(what.get("comparator")?, what.get("threshold")?, found)?;
+            let is_without = what.get("without").is_some();
+            Some(if is_without { Condition::MeasureWithoutWage(of, compare) } else { Condition::Measure(of, compare) })
         }
         "sum" => {
             let amounts = amounts(what, found);

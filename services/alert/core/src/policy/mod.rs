@@ -197,8 +197,6 @@ pub struct MeasureOf {
     pub measure: Measure,
     /// Categories of income or of rigid expenditure that are taken over another window.
     pub instead: Option<Instead>,
-    /// Without the wage of the member whom an event is about.
-    pub without_wage: bool,
 }
 
 /// Categories that are taken over another window.
@@ -294,6 +292,8 @@ pub enum Threshold {
     Line {
         /// 1,000 is the line itself.
         thousandths: i64,
+        /// Of a year so many years before.
+        years_before: i32,
     },
     /// A share of something of the household: what makes a ratio or a change of two figures. Where there is nothing to
     /// take a share of, nothing is compared.
@@ -334,6 +334,8 @@ pub enum Condition {
     IncomeKnown(bool),
     /// A measure compares so.
     Measure(MeasureOf, Compare),
+    /// A measure without the wage of the member whom the event is about compares so.
+    MeasureWithoutWage(MeasureOf, Compare),
     /// A sum compares so.
     Sum(Amounts, Compare),
     /// An incident with one of these codes (any where none is named) lies within the window.

@@ -178,7 +178,7 @@ fn form(value: &Value, found: &mut Found) -> Option<Form> {
         "sum" | "uncovered" => Test::Sum(amounts(value, found)),
         "measure" => {
             let measure = measure(value.get("measure"), found)?;
-            Test::Measure(MeasureOf { measure, instead: instead(value), without_wage: false })
+            Test::Measure(MeasureOf { measure, instead: instead(value) })
         }
         "status" => Test::Status { code: code(value, found)? },
         "incident" => {
@@ -319,7 +319,10 @@ fn check_order(levels: &[LevelRow], found: &mut Found) {
             }
             let (low, high) = match (&low.threshold, &compare.threshold) {
                 (Threshold::Amount(low), Threshold::Amount(high)) => (low.0, high.0),
-                (Threshold::Line { thousandths: low }, Threshold::Line { thousandths: high }) => (*low, *high),
+                (
+                    Threshold::Line { thousandths: low, years_before: low_years },
+                    Threshold::Line { thousandths: high, years_before },
+                ) if low_years == years_before => (*low, *high),
                 (Threshold::Share { thousandths: low, of: low_of }, Threshold::Share { thousandths: high, of })
                     if low_of == of =>
                 {

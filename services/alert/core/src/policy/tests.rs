@@ -12,6 +12,8 @@ use crate::wording::Wording;
 
 const DEFAULT: &str = include_str!("../../../../../deploy/policies/default.yaml");
 const HENGSHUI: &str = include_str!("../../../../../deploy/policies/hengshui.yaml");
+const QINGLONG: &str = include_str!("../../../../../deploy/policies/qinglong.yaml");
+const WEIXIAN: &str = include_str!("../../../../../deploy/policies/weixian.yaml");
 const DEMO: &str = include_str!("../../../../../deploy/policies/demo.yaml");
 const ZH: &str = include_str!("../../../../../deploy/policies/wording/zh.ftl");
 const EN: &str = include_str!("../../../../../deploy/policies/wording/en.ftl");
@@ -24,7 +26,8 @@ fn book() -> Book {
     let mut book = Book::default();
     let records =
         [("wording/zh", ZH), ("wording/en", EN), ("default", DEFAULT), ("hengshui", HENGSHUI), ("demo", DEMO)];
-    for (offset, (key, text)) in records.into_iter().enumerate() {
+    let others = [("qinglong", QINGLONG), ("weixian", WEIXIAN)];
+    for (offset, (key, text)) in records.into_iter().chain(others).enumerate() {
         book.learn(offset as i64, key, text).expect(key);
     }
     book
@@ -43,6 +46,8 @@ fn the_policies_of_this_project_are_sound() {
     for (county, label, line) in [
         (County(131_102), "hengshui@1", 6_000),
         (County(431_023), "demo@1", 8_700),
+        (County(130_321), "qinglong@1", 8_700),
+        (County(130_533), "weixian@1", 8_700),
         (County(110_101), "default@1", 8_700),
     ] {
         let policy = set.of(county).expect("every county has one");

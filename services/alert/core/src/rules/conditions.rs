@@ -18,7 +18,10 @@ pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<Per
         Condition::Not(one) => holds(one, household, about).map(|held| !held),
         Condition::Class(terms) => Some(terms.iter().any(|term| term.holds(&state.classes))),
         Condition::IncomeKnown(known) => Some(household.income_known == *known),
-        Condition::Measure(of, compare) => household.compares(household.measure(of, about)?, compare),
+        Condition::Measure(of, compare) => household.compares(household.measure(of)?, compare),
+        Condition::MeasureWithoutWage(of, compare) => {
+            household.compares(household.measure_without(of, about)?, compare)
+        }
         Condition::Sum(amounts, compare) => {
             let reading = household.sum_to_compare(amounts, household.span(amounts.window), [compare]);
             household.compares(reading, compare)

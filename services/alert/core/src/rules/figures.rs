@@ -22,7 +22,7 @@ pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>, f
         (Test::Measure(of), _) => {
             let span = household.span(measure_window(of, household));
             let seen = |reading| see_figure(sight, (reading, span, None));
-            household.measure(of, None).and_then(seen).into_iter().collect()
+            household.measure(of).and_then(seen).into_iter().collect()
         }
         _ => Vec::new(),
     }

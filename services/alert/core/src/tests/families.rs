@@ -78,11 +78,9 @@ fn family_3_is_seen_by_its_income_before_any_illness_and_with_the_first_bill_of_
         &story.state,
         story.policies.of(story.state.household.county()).expect("a policy"),
         story.calendar,
-        &[],
     );
-    let ref_pc =
-        crate::policy::MeasureOf { measure: crate::policy::Measure::RefPc, instead: None, without_wage: false };
-    assert_eq!(household.measure(&ref_pc, None).map(|reading| reading.value), Some(yuan("5216.67")));
+    let ref_pc = crate::policy::MeasureOf { measure: crate::policy::Measure::RefPc, instead: None };
+    assert_eq!(household.measure(&ref_pc).map(|reading| reading.value), Some(yuan("5216.67")));
     assert_eq!((findings(story.case()), story.case().case_number), (vec!["R04 M".to_owned(), "R13 M".to_owned()], 1));
 }
 

@@ -170,7 +170,7 @@ fn a_state_that_is_older_than_one_that_was_evaluated_changes_nothing() {
     let before = story.state.clone();
     story.spend("2025-02-10", Category::MedicalInpatient, Cause::Illness, "6000");
     let policy = story.policies.of(before.household.county()).expect("a policy");
-    let outcome = super::evaluate(&before, story.case.as_ref(), policy, (story.calendar, &[]), super::Occasion::News);
+    let outcome = super::evaluate(&before, story.case.as_ref(), policy, story.calendar, super::Occasion::News);
     assert!(outcome.case.is_none() && outcome.said.is_empty());
 }
 

@@ -17,9 +17,9 @@ use schemas::records::{
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
 
-use crate::Calendar;
 use crate::case::{Occasion, Said, evaluate};
 use crate::policy::{Book, PolicySet};
+use crate::{Calendar, Now};
 
 const DEFAULT: &str = include_str!("../../../../../deploy/policies/default.yaml");
 const HENGSHUI: &str = include_str!("../../../../../deploy/policies/hengshui.yaml");
@@ -222,13 +222,17 @@ impl Story {
 
     fn evaluate(&mut self, occasion: Occasion) {
         let policy = self.policies.of(self.state.household.county()).expect("every county has a policy");
-        let outcome = evaluate(&self.state, self.case.as_ref(), policy, (self.calendar, &self.coverage), occasion);
+        let outcome = evaluate(&self.state, self.case.as_ref(), policy, self.now(), occasion);
         self.said.extend(outcome.said);
         if outcome.case.is_some() {
             self.case = outcome.case;
         }
-        let again = evaluate(&self.state, self.case.as_ref(), policy, (self.calendar, &self.coverage), occasion);
+        let again = evaluate(&self.state, self.case.as_ref(), policy, self.now(), occasion);
         assert!(again.case.is_none() && again.said.is_empty(), "a repeated state changes nothing: {again:?}");
+    }
+
+    fn now(&self) -> Now<'_> {
+        Now { calendar: self.calendar, coverage: &self.coverage }
     }
 
     fn warnings(&self, from: usize) -> Vec<Warning> {

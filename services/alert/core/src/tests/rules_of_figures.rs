@@ -1,9 +1,9 @@
 //! Rules of figures, each of them at its boundary, ending and withdrawn.
 
 use schemas::records::Warning;
-use schemas::{Category, Cause, Class, EntryId};
+use schemas::{Category, Cause, Class, EntryId, HouseholdCode};
 
-use super::{Story, add_sum, day, shown, yuan};
+use super::{Story, add_sum, day, policies, shown, yuan};
 
 fn aid(story: &mut Story, on: &str, (category, cause): (Category, Cause), amount: &str) -> Vec<Warning> {
     story.news(on, |state, _| add_sum(state, (category, cause), day(on).month(), yuan(amount)))
@@ -141,5 +141,28 @@ fn r22_illness_study_and_disaster_together() {
         of(&mut story, Category::GoodsLoss, Cause::Disaster, "0.01");
         let withdrawn = story.retract("2025-03-01", EntryId(1));
         assert!(shown(&withdrawn).contains(&"R22 withdrawn M".to_owned()), "{:?}", shown(&withdrawn));
+    }
+}
+
+/// The line of 2024 is 8,700, that of 2023 is 6,000.
+#[test]
+fn r13_by_the_lines_of_other_counties() {
+    let (delisted, marginal, dibao) = (&[Class::Delisted][..], &[Class::Marginal][..], &[Class::Dibao][..]);
+    for (county, classes, below, at, level) in [
+        ("130321", delisted, "10439.99", "10440", "R13 raised M"),
+        ("130321", marginal, "11309.99", "11310", "R13 raised M"),
+        ("130321", dibao, "8699.99", "8700", "R13 raised M"),
+        ("130533", dibao, "8999.99", "9000", "R13 raised M"),
+        ("130533", dibao, "5999.99", "9000", "R13 raised H"),
+    ] {
+        let others = [
+            ("qinglong", include_str!("../../../../../deploy/policies/qinglong.yaml")),
+            ("weixian", include_str!("../../../../../deploy/policies/weixian.yaml")),
+        ];
+        for (income, expected) in [(below, Some(level)), (at, None)] {
+            let mut story = Story::under(policies(&others), 1, classes, income);
+            story.state.household = HouseholdCode::parse(&format!("{county}1012050007")).expect("a code");
+            assert_eq!(shown(&story.until("2025-01-16")), Vec::from_iter(expected), "{county} {classes:?} {income}");
+        }
     }
 }

@@ -12,8 +12,7 @@ fn heard(source: &str, county: i32, on: &str) -> Coverage {
 
 fn standing_still(story: &Story) -> Vec<String> {
     let policy = story.policies.of(story.state.household.county()).expect("a policy");
-    let now = (story.calendar, &story.coverage[..]);
-    let outcome = evaluate(&story.state, story.case.as_ref(), policy, now, Occasion::Calendar);
+    let outcome = evaluate(&story.state, story.case.as_ref(), policy, story.now(), Occasion::Calendar);
     let reason = |why| match why {
         Why::SilentFeed => "silent",
         Why::NotKnown => "not known",
