@@ -134,16 +134,22 @@ struct Sights<'a> {
 fn look<'a>(household: &Household<'a>, case: Option<&Case>) -> (Sights<'a>, Vec<(String, Why)>) {
     let policy = household.policy;
     let (mut seen, mut blind, mut standing_still) = (BTreeMap::new(), Vec::new(), Vec::new());
-    // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged into.
-    let rules = if household.members > 0 { &policy.rules[..] } else { &[] };
-    for rule in rules {
-        if household.is_any_silent(&rule.needs) {
+    let is_empty = household.members <= 0;
+    for rule in &policy.rules {
+        let found = case.is_some_and(|case| case.findings.iter().any(|finding| finding.rule == rule.id));
+        if !is_empty && household.is_any_silent(&rule.needs) {
             blind.push(rule.id.as_str());
             standing_still.push((rule.id.clone(), Why::SilentFeed));
             continue;
         }
-        let found = case.is_some_and(|case| case.findings.iter().any(|finding| finding.rule == rule.id));
-        let sights = see(rule, household, found);
+        let mut sights = see(rule, household, found);
+        if is_empty {
+            // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged
+            // into. What it comes to is said of what ends.
+            for one in &mut sights {
+                one.verdict = Verdict::NotMet;
+            }
+        }
         if sights.iter().any(|one| one.verdict == Verdict::Unknown) {
             standing_still.push((rule.id.clone(), Why::NotKnown));
         }
