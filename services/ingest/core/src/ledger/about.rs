@@ -108,7 +108,7 @@ impl<'a> About<'a> {
 
     /// The household of the person's income, and of what holds for the person.
     pub fn household_now(&self) -> Option<HouseholdCode> {
-        now(&self.memberships).map(|code| self.merged(code))
+        now(&self.memberships)
     }
 
     /// The household of the person's spending on a day.

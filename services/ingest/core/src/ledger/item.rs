@@ -2,7 +2,7 @@
 //! again. It does not know of which month it is.
 //!
 //! An item is a head and one row per entry; an item with one entry and no document has 44 bytes. A retraction has no
-//! rows: what it takes back is said by the event that it names.
+//! rows: what it takes back is said by the event that it names. Neither has a correction that leaves its subject out.
 //!
 //! | Bytes | Field of the head |
 //! |---|---|

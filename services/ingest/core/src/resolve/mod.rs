@@ -205,7 +205,9 @@ impl Resolver {
         let is_about_membership = entry.entries.iter().any(says_membership);
         let is_beyond = is_beyond_horizon(work.calendar, entry);
         if entry.op == Op::Upsert {
-            if !about.is_known() && !entry.entries.iter().any(|one| one.kind == schemas::Kind::Membership) {
+            // Another version of an event that is in the ledger may be what makes its person known again.
+            let is_new = !scan.has_event && !entry.entries.iter().any(|one| one.kind == schemas::Kind::Membership);
+            if !about.is_known() && is_new {
                 return if is_beyond {
                     Route::Refused(Reason::BeyondHorizon)
                 } else {

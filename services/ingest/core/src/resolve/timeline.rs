@@ -94,7 +94,7 @@ impl<'a> Timeline<'a> {
         for one in said {
             timeline.take(one);
         }
-        timeline.stretches.retain(|one| one.membership.end.day() != Some(one.membership.from_day));
+        timeline.drop_empty();
         timeline
     }
 
@@ -156,6 +156,18 @@ impl<'a> Timeline<'a> {
             Ok(at) => self.mergers[at].1 = new,
             Err(at) if self.mergers.len() < MERGERS_MAX => self.mergers.insert(at, (old, new)),
             Err(_) => {}
+        }
+    }
+
+    /// Drops stretches without a day. Who died on the day of a move belonged to the household before to the last.
+    fn drop_empty(&mut self) {
+        let is_empty = |one: &Stretch<'_>| one.membership.end.day() == Some(one.membership.from_day);
+        let death = self.stretches.last().map(|last| last.membership.end);
+        self.stretches.retain(|one| !is_empty(one));
+        if let (Some(End::Died(day)), Some(last)) = (death, self.stretches.last_mut())
+            && last.membership.end == End::Moved(day)
+        {
+            last.membership.end = End::Died(day);
         }
     }
 

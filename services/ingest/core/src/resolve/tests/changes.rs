@@ -59,15 +59,6 @@ fn a_correction_is_one_record_that_takes_the_old_row_back_and_says_the_new_one()
 }
 
 #[test]
-fn a_correction_that_says_nothing_takes_the_old_row_back() {
-    last_words(&[
-        (join(1, FARM), "7: +join@2024-10-04"),
-        (pay(2), "7: +2"),
-        (SubjectEntry { entries: vec![], ..correct(3, 2) }, "7: -2"),
-    ]);
-}
-
-#[test]
 fn of_operations_on_operations_the_last_reported_decides() {
     last_words(&[
         (join(1, FARM), "7: +join@2024-10-04"),
@@ -194,6 +185,43 @@ fn nobody_has_the_income_of_the_dead_and_the_last_household_keeps_their_bills() 
     ]);
 }
 
+fn death(number: i64, on: &str) -> SubjectEntry<'static> {
+    with_day(event(number << 8, Some(LI), None, Kind::Incident, "death"), Day::parse(on).expect("a day"))
+}
+
+#[test]
+fn who_dies_on_the_day_of_a_move_leaves_his_bills_to_the_household_before() {
+    last_words(&[
+        (moves(1, "join", FARM, "2024-01-01"), "7: +join@2024-01-01"),
+        (moves(2, "join", MILL, "2024-06-15"), "8: +join@2024-06-15"),
+        (death(3, "2024-06-15"), "8: -join@2024-06-15"),
+        (bill(4, "2024-06-20"), "7: +4"),
+    ]);
+}
+
+#[test]
+fn another_version_of_a_death_makes_somebody_known_again() {
+    let wrong = death(2, "2023-12-01");
+    let right = SubjectEntry { content: Hash64(99), ..later(death(2, "2024-06-15"), 1) };
+    last_words(&[
+        (moves(1, "join", FARM, "2024-01-01"), "7: +join@2024-01-01"),
+        (wrong, "7: -join@2024-01-01"),
+        (right, "7: +death@2024-06-15 +leave@2024-06-15"),
+    ]);
+}
+
+#[test]
+fn a_correction_that_leaves_somebody_out_takes_back_what_was_said_of_him() {
+    let says_nothing = SubjectEntry { entries: vec![], ..correct(3, 2) };
+    check(&[
+        (join(1, FARM), &["applied 1", "7: +join@2024-10-04"]),
+        (pay(2), &["applied 512", "7: +2"]),
+        (says_nothing.clone(), &["corrections 768", "applied 768", "7: -2"]),
+        (says_nothing, &["duplicate 768"]),
+        (retract(4, 3), &["retractions 1024", "applied 1024", "7: +2"]),
+    ]);
+}
+
 #[test]
 fn who_has_left_for_nowhere_spends_nowhere_until_he_comes_again() {
     last_words(&[
@@ -249,6 +277,19 @@ fn the_rows_of_a_merged_code_go_with_the_person_to_the_end_of_the_chain() {
         (merge(3, MILL, FARM, "2024-04-01"), "8: +join@2024-04-01 +2"),
         (merge(4, inn, MILL, "2024-06-01"), "9: +join@2024-06-01 +2"),
         (retract(5, 2), "9: -2"),
+    ]);
+}
+
+#[test]
+fn who_comes_to_a_code_that_was_merged_before_has_his_income_there() {
+    let mut merge = moves(2, "merge", MILL, "2024-04-01");
+    merge.entries[0].value = FARM;
+    last_words(&[
+        (moves(1, "join", FARM, "2024-01-01"), "7: +join@2024-01-01"),
+        (merge, "8: +join@2024-04-01"),
+        (pay(3), "8: +3"),
+        (moves(4, "join", FARM, "2024-06-01"), "8: -join@2024-04-01 +leave@2024-06-01 -3"),
+        (pay(5), "7: +5"),
     ]);
 }
 
