@@ -1,6 +1,6 @@
 //! A ledger being changed. It keeps its memory from subject to subject, and does not know why it is changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::{Entry, SubjectEntry};
 use schemas::{Hash64, Kind, Month, Op, Reason};
@@ -44,8 +44,8 @@ impl Draft {
     }
 
     /// Adds the item of a record and says how many older items it made needless (0 but for old statuses); refused
-    /// with its reason where it does not fit. `is_related` says that another version of the event is there, or the
-    /// event that it corrects or retracts.
+    /// with its reason where it does not fit. `is_related` says that another version of the event is there, the
+    /// event that it corrects or retracts, or one with the same paper.
     pub fn insert(
         &mut self,
         entry: &SubjectEntry<'_>,
@@ -246,9 +246,15 @@ impl Draft {
     }
 }
 
-/// The events that belong together with these: what they correct or retract, and what corrects or retracts them.
+/// The events that belong together with these: what they correct or retract, what corrects or retracts them, and those
+/// of the same paper, one of which may stand for the other.
 fn related<'a>(items: impl Iterator<Item = Item<'a>>, mut events: BTreeSet<Hash64>) -> BTreeSet<Hash64> {
-    let links: Vec<(Hash64, Hash64)> = items.filter_map(|item| Some((item.event, item.corrects?))).collect();
+    let mut links: Vec<(Hash64, Hash64)> = Vec::new();
+    let mut papers: BTreeMap<Hash64, Hash64> = BTreeMap::new();
+    for item in items {
+        links.extend(item.corrects.map(|original| (item.event, original)));
+        links.extend(item.document.map(|paper| (item.event, *papers.entry(paper).or_insert(item.event))));
+    }
     loop {
         let before = events.len();
         for (operation, original) in &links {

@@ -48,18 +48,19 @@ impl Resolver {
         Some(1 - needless as i64)
     }
 
-    /// Applies a record that may change what others say.
+    /// Applies a record that may change what others say. `has_rival` says that another version of its event is there, or
+    /// its paper.
     pub(super) fn apply_change(
         &mut self,
         work: Work,
         about: &mut About<'_>,
         entry: &SubjectEntry<'_>,
         input: Input<'_>,
-        has_event: bool,
+        has_rival: bool,
         say: &mut impl FnMut(Effect<'_>),
     ) -> Result<(), ResolveError> {
         let was = self.begin_change(about);
-        if self.put(work, entry, has_event, input, say) {
+        if self.put(work, entry, has_rival, input, say) {
             self.settle(work, about, say)?;
             note_homeless(work.subject, about, entry, input, say);
             self.end_change(work, &was, about, &Cause::of(entry), say);
@@ -140,11 +141,11 @@ impl Resolver {
         &mut self,
         work: Work,
         entry: &SubjectEntry<'_>,
-        has_event: bool,
+        has_rival: bool,
         input: Input<'_>,
         say: &mut impl FnMut(Effect<'_>),
     ) -> bool {
-        let is_related = has_event || entry.op != Op::Upsert;
+        let is_related = has_rival || entry.op != Op::Upsert;
         match self.draft.insert(entry, work.calendar.oldest_month(), is_related) {
             Ok(_) => {
                 say(Effect::Applied(input));
@@ -220,7 +221,7 @@ impl Resolver {
             Route::Repeated { .. } | Route::Alone | Route::Change => {
                 let ledger = self.draft.ledger();
                 super::notes(work, about, entry, &scan, &ledger, &mut |note| say(Effect::Noted(note, input)));
-                self.put(work, entry, scan.has_event, input, say)
+                self.put(work, entry, scan.has_event || scan.has_document, input, say)
             }
         }
     }

@@ -112,7 +112,7 @@ impl Resolver {
             }
             Route::Change => {
                 notes(work, &about, entry, &scan, &self.draft.ledger(), &mut |note| say(Effect::Noted(note, input)));
-                self.apply_change(work, &mut about, entry, input, scan.has_event, say)?;
+                self.apply_change(work, &mut about, entry, input, scan.has_event || scan.has_document, say)?;
             }
         }
         Ok(self.outcome(ledger))

@@ -143,6 +143,17 @@ fn a_paper_of_two_departments_counts_once_by_their_precedence() {
 }
 
 #[test]
+fn papers_of_two_departments_leave_the_horizon_together() {
+    let of = |source, event: SubjectEntry<'static>| SubjectEntry { source, document: Some(Hash64(5)), ..event };
+    let mut subject = Subjected::new(Limits::default(), Some(PAST));
+    subject.take(&moves(1, "join", FARM, "2020-01-01"));
+    subject.take(&of("education", bill(2, "2024-03-01")));
+    assert_eq!(subject.take(&of("health-insurance", bill(3, "2022-10-01"))).last().expect("said"), "7: -2 +3");
+    assert_eq!(subject.close(Day::parse("2025-01-31").expect("a day")), [""; 0]);
+    assert_eq!(subject.take(&retract(4, 3)).last().expect("said"), "7: -3 +2");
+}
+
+#[test]
 fn a_retracted_status_lets_the_one_before_hold_again() {
     let insured = |number: i64, on: &str| {
         with_day(event(number << 8, Some(LI), None, Kind::Status, "insured"), Day::parse(on).expect("a day"))
