@@ -1,22 +1,55 @@
 //! Compares what a scenario expects with what was found, and shows both side by side. It does not know where the
 //! warnings came from.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use schemas::HouseholdCode;
-use schemas::records::{Case, Step, Warning, WarningLevel};
+use schemas::records::{Case, HouseholdState, Warning};
+use schemas::{Day, HouseholdCode};
 
-use super::encode::Names;
-use super::format::{Expectation, Scenario};
+use super::format::{Expectation, Scenario, Text};
+use super::names::Names;
+use super::variants::Variant;
 
-/// What a scenario's households got: their warning records in order, and their cases.
+/// What came of the stories: the warning records, and how states and cases stood on the days that are looked at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
     /// Every warning record, in the order of its topic.
     pub warnings: Vec<Warning>,
-    /// The latest case record of each household.
-    pub cases: Vec<Case>,
+    /// States and cases at the end of a day.
+    pub seen: BTreeMap<Day, Seen>,
+}
+
+/// The latest states and cases.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// By household.
+    pub states: BTreeMap<HouseholdCode, HouseholdState>,
+    /// By household.
+    pub cases: BTreeMap<HouseholdCode, Case>,
+}
+
+/// What must come where the story is told in one of its ways.
+pub(crate) struct Expected {
+    /// The warnings.
+    pub warnings: Vec<Expectation>,
+    /// Whether the file says of this way what it brings on its own.
+    pub is_different: bool,
+}
+
+impl Expected {
+    /// The variant's own expectations, or the story's, as much later as the news may be.
+    pub(crate) fn of(scenario: &Scenario, variant: Variant) -> Self {
+        if let Some(own) = scenario.variants.get(&variant).and_then(|differently| differently.expect.clone()) {
+            return Self { warnings: own, is_different: true };
+        }
+        let later = |one: &Expectation| {
+            let by = one.by.0.plus(variant.later_days()).min(scenario.end.0);
+            Expectation { by: Text(by), ..one.clone() }
+        };
+        Self { warnings: scenario.expect.iter().map(later).collect(), is_different: false }
+    }
 }
 
 /// One thing that is not as expected.
@@ -30,8 +63,13 @@ pub(crate) struct Difference {
     pub found: String,
 }
 
-/// Every difference between a scenario and what was found; none means that it holds.
-pub(crate) fn differences(scenario: &Scenario, names: &Names, found: &Found) -> Result<Vec<Difference>> {
+/// Every difference between the warnings of a scenario and those that were found; none means that it holds.
+pub(crate) fn differences(
+    scenario: &Scenario,
+    expectations: &Expected,
+    names: &Names,
+    found: &Found,
+) -> Result<Vec<Difference>> {
     let mut differences = Vec::new();
     let relevant: Vec<&Warning> = found
         .warnings
@@ -42,7 +80,7 @@ pub(crate) fn differences(scenario: &Scenario, names: &Names, found: &Found) -> 
         .filter(|warning| warning.day <= scenario.end.0)
         .collect();
     let mut taken = vec![false; relevant.len()];
-    for expected in &scenario.expect {
+    for expected in &expectations.warnings {
         let household = names.household(&expected.household)?;
         let place = (0..relevant.len()).find(|place| !taken[*place] && fits(expected, household, relevant[*place]));
         match place {
@@ -54,7 +92,8 @@ pub(crate) fn differences(scenario: &Scenario, names: &Names, found: &Found) -> 
             }),
         }
     }
-    for silence in &scenario.silent {
+    // What a variant brings on its own, it lists to the last record.
+    for silence in scenario.silent.iter().filter(|_| !expectations.is_different) {
         let household = names.household(&silence.household)?;
         for warning in relevant.iter().filter(|one| one.household == household && one.rule == silence.rule) {
             differences.push(Difference {
@@ -71,38 +110,14 @@ pub(crate) fn differences(scenario: &Scenario, names: &Names, found: &Found) -> 
             found: describe(warning),
         });
     }
-    check_cases(scenario, names, found, &mut differences)?;
     differences.dedup();
     Ok(differences)
-}
-
-fn check_cases(scenario: &Scenario, names: &Names, found: &Found, differences: &mut Vec<Difference>) -> Result<()> {
-    for expected in &scenario.cases {
-        let household = names.household(&expected.household)?;
-        let case = found.cases.iter().find(|case| case.household == household);
-        let step = case.map_or(Step::None, |case| case.step);
-        let level = case.and_then(|case| case.level).map(WarningLevel::letter);
-        let number = case.map_or(0, |case| case.case_number);
-        let fits = step_name(step) == expected.step
-            && (expected.level.is_none() || expected.level.as_deref() == level)
-            && expected.case_number.is_none_or(|wanted| wanted == number);
-        if !fits {
-            let wanted_level = expected.level.as_deref().unwrap_or("any level");
-            let wanted_number = expected.case_number.map_or_else(|| "any".to_owned(), |number| number.to_string());
-            differences.push(Difference {
-                household: expected.household.clone(),
-                expected: format!("case {wanted_number} {} {wanted_level}", expected.step),
-                found: format!("case {number} {} {}", step_name(step), level.unwrap_or("without a finding")),
-            });
-        }
-    }
-    Ok(())
 }
 
 fn fits(expected: &Expectation, household: HouseholdCode, warning: &Warning) -> bool {
     warning.household == household
         && warning.rule == expected.rule
-        && kind_name(warning) == expected.kind
+        && warning.kind == expected.kind
         && warning.level.letter() == expected.level
         && expected.value_yuan.is_none_or(|value| value.0 == warning.value_fen)
         && expected.cause.as_deref().is_none_or(|cause| cause == warning.cause.code())
@@ -117,7 +132,7 @@ fn nearest(expected: &Expectation, household: HouseholdCode, found: &[&Warning],
 }
 
 fn describe_expected(expected: &Expectation) -> String {
-    let mut text = format!("{} {} {}", expected.rule, expected.kind, expected.level);
+    let mut text = format!("{} {} {}", expected.rule, named(&expected.kind), expected.level);
     if let Some(value) = expected.value_yuan {
         let _ = write!(text, " {} yuan", value.0);
     }
@@ -132,21 +147,13 @@ fn describe_expected(expected: &Expectation) -> String {
 }
 
 fn describe(warning: &Warning) -> String {
-    let (rule, kind, level) = (&warning.rule, kind_name(warning), warning.level.letter());
+    let (rule, kind, level) = (&warning.rule, named(&warning.kind), warning.level.letter());
     let (value, cause, day) = (warning.value_fen, warning.cause.code(), warning.day);
     format!("{rule} {kind} {level} {value} yuan cause {cause} on {day}")
 }
 
-fn kind_name(warning: &Warning) -> String {
-    named(&warning.kind)
-}
-
-fn step_name(step: Step) -> String {
-    named(&step)
-}
-
 /// The name of a unit variant, as its schema has it.
-fn named<T: serde::Serialize>(value: &T) -> String {
+pub(crate) fn named<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

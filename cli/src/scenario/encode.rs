@@ -1,5 +1,5 @@
-//! Turns a scenario's households and events into feed records: Avro bytes by the schemas of `schemas/feeds`. It does
-//! not know how they are published.
+//! Turns what a scenario tells into feed records: Avro bytes by the schemas of `schemas/feeds`. It does not know how
+//! they are published, nor what happened before or after.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use apache_avro::Schema;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
-use schemas::id::CitizenNumber;
-use schemas::{Day, HouseholdCode};
+use schemas::Day;
 use serde_json::{Map, json};
 
-use super::format::{Event, Household, Scenario, Yuan};
-
-/// Milliseconds after midnight at which a scenario's events occur.
-const NOON_MS: i64 = 12 * 3_600_000;
-/// Members are born on this day of successive years, so that each has a number of its own.
-const FIRST_BIRTH_YEAR: i32 = 1950;
+use super::format::Yuan;
+use super::names::Names;
+use super::told::Told;
 
 /// One feed record, ready to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +32,32 @@ pub(crate) struct Writers {
     by_event: BTreeMap<(String, String), Writer>,
 }
 
-struct Writer {
+/// The writer's side of one feed schema.
+pub(crate) struct Writer {
     schema: Schema,
     header: Vec<u8>,
-    fields: Vec<String>,
+    fields: Vec<Field>,
+}
+
+/// A field, as far as a scenario writes it in its own way.
+pub(crate) struct Field {
+    name: String,
+    form: Form,
+    is_optional: bool,
+}
+
+/// How a scenario writes a field.
+enum Form {
+    /// As the schema has it.
+    Plain,
+    /// By a household's name.
+    Household,
+    /// By a person's name, or a list of them.
+    Person,
+    /// As a day.
+    Day,
+    /// As a list of records.
+    Records(Vec<Field>),
 }
 
 impl Writers {
@@ -53,193 +71,127 @@ impl Writers {
             let mut header = schemas::codec::internal::SINGLE_OBJECT_MARKER.to_vec();
             header.extend_from_slice(compiled.rabin_fingerprint());
             let schema = Schema::parse_str(text).with_context(|| format!("schema {path}"))?;
-            let Schema::Record(record) = &schema else { bail!("schema {path} is no record") };
-            let fields = record.fields.iter().map(|field| field.name.clone()).collect();
+            let plain: serde_json::Value = serde_json::from_str(text).with_context(|| format!("schema {path}"))?;
+            let fields = fields_of(&plain);
             by_event.insert((department.to_owned(), event.to_owned()), Writer { schema, header, fields });
         }
         Ok(Self { by_event })
     }
 
-    fn encode(&self, department: &str, event: &str, fields: &Map<String, serde_json::Value>) -> Result<Vec<u8>> {
-        let writer = self.writer(department, event)?;
-        if let Some(unknown) = fields.keys().find(|name| !writer.fields.contains(name)) {
-            bail!("{department}/{event} has no field `{unknown}`; it has {}", writer.fields.join(", "));
-        }
-        let value = Value::try_from(serde_json::Value::Object(fields.clone()))
-            .map_err(|error| anyhow!("{department}/{event}: {error}"))?
-            .resolve(&writer.schema)
-            .with_context(|| format!("{department}/{event}: the fields do not fit the schema"))?;
-        let datum = GenericDatumWriter::builder(&writer.schema).build()?.write_value_to_vec(value)?;
-        Ok([writer.header.as_slice(), &datum].concat())
-    }
-
-    fn writer(&self, department: &str, event: &str) -> Result<&Writer> {
+    /// The writer of an event type.
+    pub(crate) fn of(&self, department: &str, event: &str) -> Result<&Writer> {
         self.by_event
             .get(&(department.to_owned(), event.to_owned()))
             .with_context(|| format!("there is no schema for the event `{event}` of department `{department}`"))
     }
-}
 
-/// The names of a scenario: which code a household has, which number a member.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
-    households: BTreeMap<String, HouseholdCode>,
-    persons: BTreeMap<String, CitizenNumber>,
-}
-
-impl Names {
-    /// Gives the households of a scenario their codes. `place` tells scenarios apart that run together: their
-    /// households lie in different villages.
-    pub(crate) fn new(scenario: &Scenario, place: u16) -> Result<Self> {
-        let mut names = Self::default();
-        let county = schemas::County::parse(&scenario.county)
-            .with_context(|| format!("county `{}` has not 6 digits", scenario.county))?;
-        for (index, household) in scenario.households.iter().enumerate() {
-            let code = format!("{county}100{:03}{:04}", place % 1000, index + 1);
-            let code = HouseholdCode::parse(&code).with_context(|| format!("household code {code}"))?;
-            if names.households.insert(household.name.clone(), code).is_some() {
-                bail!("two households are called `{}`", household.name);
-            }
-            for member in 1..=household.members {
-                let birth = Day::of(FIRST_BIRTH_YEAR + i32::from(member % 60), 1, 1 + (index % 28) as u8);
-                let number = birth
-                    .and_then(|birth| CitizenNumber::compose(county.0 as u32, birth, place % 1000))
-                    .with_context(|| format!("citizen number of {}.{member}", household.name))?;
-                names.persons.insert(format!("{}.{member}", household.name), number);
-            }
-        }
-        Ok(names)
-    }
-
-    /// The code of a household.
-    pub(crate) fn household(&self, name: &str) -> Result<HouseholdCode> {
-        let known = || self.households.keys().cloned().collect::<Vec<_>>().join(", ");
-        let code = self.households.get(name).copied();
-        code.with_context(|| format!("there is no household `{name}`; there are: {}", known()))
-    }
-
-    /// The name of a household.
-    pub(crate) fn name_of(&self, code: HouseholdCode) -> Option<&str> {
-        self.households.iter().find(|(_, one)| **one == code).map(|(name, _)| name.as_str())
+    /// The record of what is told.
+    pub(crate) fn record(&self, told: &Told) -> Result<FeedRecord> {
+        let value = self.of(&told.department, &told.event)?.encode(&told.whole());
+        let value = value.with_context(|| format!("{}/{} `{}`", told.department, told.event, told.id))?;
+        Ok(FeedRecord { day: told.published, department: told.department.clone(), key: told.id.clone(), value })
     }
 }
 
-/// Every feed record of a scenario, in the order of the days on which they are published.
-pub(crate) fn records(scenario: &Scenario, names: &Names, writers: &Writers, place: u16) -> Result<Vec<FeedRecord>> {
-    let mut records = Vec::new();
-    for household in &scenario.households {
-        register(household, names, writers, place, &mut records)
-            .with_context(|| format!("household `{}`", household.name))?;
+impl Writer {
+    fn encode(&self, fields: &Map<String, serde_json::Value>) -> Result<Vec<u8>> {
+        if let Some(unknown) = fields.keys().find(|name| !self.has(name)) {
+            let known: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+            bail!("there is no field `{unknown}`; there are {}", known.join(", "));
+        }
+        let value = Value::try_from(serde_json::Value::Object(fields.clone()))
+            .map_err(|error| anyhow!("{error}"))?
+            .resolve(&self.schema)
+            .context("the fields do not fit the schema")?;
+        let datum = GenericDatumWriter::builder(&self.schema).build()?.write_value_to_vec(value)?;
+        Ok([self.header.as_slice(), &datum].concat())
     }
-    for (index, event) in scenario.events.iter().enumerate() {
-        let id = event.id.clone().unwrap_or_else(|| format!("scenario-{place}-{index}"));
-        happen(event, &id, names, writers, &mut records)
-            .with_context(|| format!("event {} ({} of {})", index + 1, event.event, event.day.0))?;
-    }
-    records.sort_by_key(|record| record.day);
-    // What lies before the calendar is published on its first day.
-    for record in &mut records {
-        record.day = record.day.max(scenario.start.0);
-    }
-    Ok(records)
-}
 
-fn register(
-    household: &Household,
-    names: &Names,
-    writers: &Writers,
-    place: u16,
-    records: &mut Vec<FeedRecord>,
-) -> Result<()> {
-    let day = household.registered.0;
-    let members: Vec<_> = (1..=household.members)
-        .filter_map(|member| names.persons.get(&format!("{}.{member}", household.name)))
-        .enumerate()
-        .map(|(at, number)| json!({"person_id": number.as_str(), "relation": if at == 0 { "head" } else { "other" }}))
-        .collect();
-    let id = |what: &str| format!("scenario-{place}-{}-{what}", household.name);
-    let mut write = |department: &str, event: &str, id: String, day: Day, fields: serde_json::Value| -> Result<()> {
-        let mut envelope = envelope(department, event, &id, day, day);
-        envelope.insert("household_code".to_owned(), json!(names.household(&household.name)?.to_string()));
-        let serde_json::Value::Object(fields) = fields else { bail!("fields of {event}") };
-        envelope.extend(fields);
-        let value = writers.encode(department, event, &envelope)?;
-        records.push(FeedRecord { day, department: department.to_owned(), key: id, value });
-        Ok(())
-    };
-    let registration = json!({"registered_date": day.0, "members": members});
-    write("public-security", "household_registered", id("registered"), day, registration)?;
-    if !household.classes.is_empty() {
-        let classes = json!({"classes": household.classes});
-        write("rural-revitalisation", "class_listed", id("classes"), day, classes)?;
+    /// Whether the schema has a field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
     }
-    for (index, survey) in household.surveys.iter().enumerate() {
-        let found = json!({
-            "unreported_income_fen": survey.unreported_income_yuan.0.0,
-            "members": survey.members.unwrap_or(household.members),
-        });
-        write("rural-revitalisation", "household_surveyed", id(&format!("survey-{index}")), survey.day.0, found)?;
-    }
-    Ok(())
-}
 
-fn happen(event: &Event, id: &str, names: &Names, writers: &Writers, records: &mut Vec<FeedRecord>) -> Result<()> {
-    let takes_month = writers.writer(&event.department, &event.event)?.fields.iter().any(|name| name == "month");
-    let delay = event.reported.map_or(0, |reported| reported.0.0 - event.day.0.0);
-    let (year, month, day) = event.day.0.civil();
-    for repeat in 0..i32::from(event.monthly.unwrap_or(1)) {
-        let occurred_month = event.day.0.month().plus(repeat);
-        let occurred = Day::of(occurred_month.year(), occurred_month.number(), day)
-            .with_context(|| format!("day {day} does not exist in the month {repeat} after {year}-{month:02}"))?;
-        let id = if repeat == 0 { id.to_owned() } else { format!("{id}-{repeat}") };
-        let mut fields = envelope(&event.department, &event.event, &id, occurred, occurred.plus(delay));
-        if let Some(number) = names.persons.get(&event.about) {
-            fields.insert("person_id".to_owned(), json!(number.as_str()));
-        } else {
-            fields.insert("household_code".to_owned(), json!(names.household(&event.about)?.to_string()));
-        }
-        if let Some(document) = &event.document {
-            fields.insert("document_number".to_owned(), json!(document));
-        }
-        if takes_month {
-            fields.insert("month".to_owned(), json!(occurred_month.yyyymm()));
-        }
-        for (name, value) in &event.fields {
-            let (name, value) = field(name, value)?;
-            fields.insert(name, value);
-        }
-        let value = writers.encode(&event.department, &event.event, &fields)?;
-        for _ in 0..event.deliveries.unwrap_or(1) {
-            records.push(FeedRecord {
-                day: occurred.plus(delay),
-                department: event.department.clone(),
-                key: id.clone(),
-                value: value.clone(),
-            });
-        }
+    /// The fields that hold a day and must be given.
+    pub(crate) fn days(&self) -> impl Iterator<Item = &str> {
+        let days = self.fields.iter().filter(|field| matches!(field.form, Form::Day) && !field.is_optional);
+        days.map(|field| field.name.as_str())
     }
-    Ok(())
+
+    /// The fields of an event, as the schema has them.
+    pub(crate) fn fields(
+        &self,
+        given: &BTreeMap<String, serde_json::Value>,
+        names: &Names,
+    ) -> Result<Map<String, serde_json::Value>> {
+        let mut fields = Map::new();
+        for (name, value) in given {
+            let (name, value) = in_fen(name, value)?;
+            let form = self.fields.iter().find(|field| field.name == name).map(|field| &field.form);
+            let value = written(form.unwrap_or(&Form::Plain), &value, names);
+            fields.insert(name.clone(), value.with_context(|| format!("field {name}"))?);
+        }
+        Ok(fields)
+    }
 }
 
 /// A field as its schema has it: `amount_yuan: 500.00` becomes `amount_fen: 50000`.
-fn field(name: &str, value: &serde_json::Value) -> Result<(String, serde_json::Value)> {
+fn in_fen(name: &str, value: &serde_json::Value) -> Result<(String, serde_json::Value)> {
     let Some(stem) = name.strip_suffix("_yuan") else { return Ok((name.to_owned(), value.clone())) };
     let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     let amount = Yuan::parse(&text).with_context(|| format!("field {name}: `{text}` is no amount in yuan"))?;
     Ok((format!("{stem}_fen"), json!(amount.0.0)))
 }
 
-fn envelope(department: &str, event: &str, id: &str, occurred: Day, reported: Day) -> Map<String, serde_json::Value> {
-    let mut fields = Map::new();
-    for (name, value) in [
-        ("event_id", json!(id)),
-        ("source", json!(department)),
-        ("event_type", json!(event)),
-        ("occurred_at", json!(occurred.start_ms() + NOON_MS)),
-        ("reported_at", json!(reported.start_ms() + NOON_MS + 3_600_000)),
-        ("op", json!("upsert")),
-    ] {
-        fields.insert(name.to_owned(), value);
+fn written(form: &Form, value: &serde_json::Value, names: &Names) -> Result<serde_json::Value> {
+    if let Some(list) = value.as_array() {
+        let items = list.iter().map(|item| written(form, item, names));
+        return Ok(serde_json::Value::Array(items.collect::<Result<_>>()?));
     }
-    fields
+    Ok(match (form, value) {
+        (Form::Household, serde_json::Value::String(name)) => json!(names.household(name)?.to_string()),
+        (Form::Person, serde_json::Value::String(name)) => json!(names.person(name)?.as_str()),
+        (Form::Day, serde_json::Value::String(text)) => {
+            json!(Day::parse(text).with_context(|| format!("`{text}` is no day"))?.0)
+        }
+        (Form::Records(fields), serde_json::Value::Object(record)) => {
+            let mut resolved = Map::new();
+            for (name, value) in record {
+                let form = fields.iter().find(|field| field.name == *name).map_or(&Form::Plain, |field| &field.form);
+                resolved.insert(name.clone(), written(form, value, names)?);
+            }
+            serde_json::Value::Object(resolved)
+        }
+        (_, value) => value.clone(),
+    })
+}
+
+fn fields_of(record: &serde_json::Value) -> Vec<Field> {
+    let fields = record["fields"].as_array().map_or(&[][..], Vec::as_slice);
+    let field = |field: &serde_json::Value| Field {
+        name: field["name"].as_str().unwrap_or_default().to_owned(),
+        form: form_of(field),
+        is_optional: field.get("default").is_some(),
+    };
+    fields.iter().map(field).collect()
+}
+
+fn form_of(field: &serde_json::Value) -> Form {
+    match field["format"].as_str() {
+        Some("household_code") => return Form::Household,
+        Some("citizen_number") => return Form::Person,
+        _ => {}
+    }
+    let of = &field["type"];
+    // A field that may be null is a union; what else it is stands in it.
+    let kinds = of.as_array().map_or_else(|| vec![of], |kinds| kinds.iter().collect());
+    for kind in kinds {
+        if kind["logicalType"] == "date" {
+            return Form::Day;
+        }
+        if kind["type"] == "array" && kind["items"].is_object() {
+            return Form::Records(fields_of(&kind["items"]));
+        }
+    }
+    Form::Plain
 }

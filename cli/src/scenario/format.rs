@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use schemas::Day;
+use schemas::records::WarningKind;
+use schemas::{Category, Day, Month};
 use serde::Deserialize;
+
+use super::variants::Variant;
 
 /// One scenario file.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +28,9 @@ pub(crate) struct Scenario {
     pub end: Text<Day>,
     /// The households.
     pub households: Vec<Household>,
+    /// Persons whom no registration names, such as a child who is born: members of nothing until an event says so.
+    #[serde(default)]
+    pub persons: Vec<String>,
     /// What the departments publish, besides registrations and surveys.
     #[serde(default)]
     pub events: Vec<Event>,
@@ -40,6 +46,26 @@ pub(crate) struct Scenario {
     /// The open cases at the end.
     #[serde(default)]
     pub cases: Vec<ExpectedCase>,
+    /// What is known of households on a day.
+    #[serde(default)]
+    pub states: Vec<ExpectedState>,
+    /// What comes differently where the same story is told another way; everything at the end stays the same.
+    #[serde(default)]
+    pub variants: BTreeMap<Variant, Differently>,
+}
+
+/// What one variant brings in place of the story's own `expect`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Differently {
+    /// Why it differs, or why it is not told.
+    pub why: String,
+    /// The warnings that must come, all of them; none of them may be missing and no other may come.
+    #[serde(default)]
+    pub expect: Option<Vec<Expectation>>,
+    /// The variant says nothing about this story and is not told.
+    #[serde(default)]
+    pub skip: bool,
 }
 
 /// A household of a scenario.
@@ -48,10 +74,13 @@ pub(crate) struct Scenario {
 pub(crate) struct Household {
     /// Its name within the file.
     pub name: String,
-    /// How many members it has; they are called `<household>.1`, `<household>.2`, ...
+    /// How many members it is registered with; they are called `<household>.1`, `<household>.2`, ...
     pub members: u16,
     /// The day of its registration.
     pub registered: Text<Day>,
+    /// The day on which the registration is reported and published; the same where it is not given.
+    #[serde(default)]
+    pub reported: Option<Text<Day>>,
     /// Its classes from the day of registration on.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -73,25 +102,40 @@ pub(crate) struct Survey {
     pub members: Option<u16>,
 }
 
-/// An event of a feed, once or every month.
+/// An event of a feed, once or every month; or a correction or retraction of one, which has everything from its
+/// original that it does not give itself.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the words of the file: an event names its event type")]
 pub(crate) struct Event {
+    /// What it does to an earlier event; nothing where it is not given.
+    #[serde(default)]
+    pub op: Operation,
+    /// The id of the event that is corrected or retracted.
+    #[serde(default)]
+    pub corrects: Option<String>,
     /// The department.
-    pub department: String,
+    #[serde(default)]
+    pub department: Option<String>,
     /// The event type.
-    pub event: String,
+    #[serde(default)]
+    pub event: Option<String>,
     /// The day on which it occurred.
-    pub day: Text<Day>,
-    /// The day on which it is reported and published; the same where it is not given.
+    #[serde(default)]
+    pub day: Option<Text<Day>>,
+    /// The day on which it is reported; the day on which it occurred where it is not given.
     #[serde(default)]
     pub reported: Option<Text<Day>>,
-    /// Over how many months it comes again, on the same day of each; 1 where it is not given.
+    /// The day on which it is published; the day on which it is reported where it is not given.
+    #[serde(default)]
+    pub published: Option<Text<Day>>,
+    /// Over how many months it comes again, on the same day of each; 1 where it is not given. With the id `wage` they
+    /// are `wage`, `wage-1`, `wage-2`, ...
     #[serde(default)]
     pub monthly: Option<u16>,
-    /// Whom it is about: a household's name, or a member's such as `a.1`.
-    pub about: String,
+    /// Whom it is about: a household's name, a member's such as `a.1`, or one of `persons`.
+    #[serde(default)]
+    pub about: Option<String>,
     /// The paper behind it.
     #[serde(default)]
     pub document: Option<String>,
@@ -101,9 +145,34 @@ pub(crate) struct Event {
     /// How many times it is delivered; 1 where it is not given.
     #[serde(default)]
     pub deliveries: Option<u16>,
-    /// The fields of its schema. A field of fen may be given in yuan: `amount_yuan: 500.00` is `amount_fen: 50000`.
+    /// The fields of its schema. A field of fen may be given in yuan: `amount_yuan: 500.00` is `amount_fen: 50000`; days
+    /// are written as such, households and persons by their names.
     #[serde(default)]
     pub fields: BTreeMap<String, serde_json::Value>,
+}
+
+/// What an event does to an earlier one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Operation {
+    /// Nothing: it is an event of its own.
+    #[default]
+    Upsert,
+    /// It takes its place.
+    Correct,
+    /// It takes it back.
+    Retract,
+}
+
+impl Operation {
+    /// As the envelope has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Upsert => "upsert",
+            Self::Correct => "correct",
+            Self::Retract => "retract",
+        }
+    }
 }
 
 /// A warning record that must come.
@@ -116,7 +185,7 @@ pub(crate) struct Expectation {
     pub rule: String,
     /// What happens to the warning; `raised` where it is not given.
     #[serde(default = "raised")]
-    pub kind: String,
+    pub kind: WarningKind,
     /// The level: L, M or H.
     pub level: String,
     /// The figure in yuan, to the fen.
@@ -153,17 +222,51 @@ pub(crate) struct ExpectedCase {
     /// The level: L, M or H; none where nothing holds.
     #[serde(default)]
     pub level: Option<String>,
-    /// Which case of the household it is, where that matters: 1 says that one case took everything.
+    /// Which case of the household it is, where that matters: 1 says that one case took everything. A variant with an
+    /// `expect` of its own may have opened and closed others.
     #[serde(default)]
     pub case_number: Option<i32>,
+    /// The rules that hold, each with its figure in yuan (0 for events); all of them, where it is given.
+    #[serde(default)]
+    pub holds: Option<BTreeMap<String, Yuan>>,
 }
 
-fn raised() -> String {
-    "raised".to_owned()
+const fn raised() -> WarningKind {
+    WarningKind::Raised
+}
+
+/// What is known of a household, or of several together, at the end of a day.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectedState {
+    /// The day; the last one where it is not given.
+    #[serde(default)]
+    pub day: Option<Text<Day>>,
+    /// The household's name.
+    #[serde(default)]
+    pub household: Option<String>,
+    /// Several households, whose sums are added up.
+    #[serde(default)]
+    pub households: Vec<String>,
+    /// How many persons are registered in them.
+    #[serde(default)]
+    pub registered: Option<usize>,
+    /// How many share the economy: what figures a head are divided by.
+    #[serde(default)]
+    pub members: Option<i64>,
+    /// Net income per head, which must be known.
+    #[serde(default)]
+    pub net_pc_yuan: Option<Yuan>,
+    /// The sum of a category over all months within the horizon.
+    #[serde(default)]
+    pub sums: BTreeMap<Category, Yuan>,
+    /// The sums of single months, by month (`2025-03`) and category.
+    #[serde(default)]
+    pub months: BTreeMap<Text<Month>, BTreeMap<Category, Yuan>>,
 }
 
 /// A value that is written as text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Text<T>(pub T);
 
 impl<'de> Deserialize<'de> for Text<Day> {
@@ -172,6 +275,15 @@ impl<'de> Deserialize<'de> for Text<Day> {
         Day::parse(&text)
             .map(Text)
             .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no day; write it as 2025-03-31")))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text<Month> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Day::parse(&format!("{text}-01"))
+            .map(|day| Text(day.month()))
+            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no month; write it as 2025-03")))
     }
 }
 

@@ -1,11 +1,16 @@
 //! `backstop scenario`: runs stories with expectations, on the memory log or on real servers. It does not know what
 //! the stages do with the events.
 
-pub(crate) mod check;
-pub(crate) mod encode;
-pub(crate) mod format;
+mod at_end;
+mod check;
+mod encode;
+mod format;
 mod live;
+mod names;
+mod told;
+mod variants;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -14,9 +19,15 @@ use schemas::Day;
 
 use crate::files;
 use crate::memory_pipeline::{MemoryPipeline, PipelineSettings};
-use check::Found;
-use encode::{FeedRecord, Names, Writers};
+use alert_core::policy::Book;
+use check::{Expected, Found, Seen};
+use encode::{FeedRecord, Writers};
 use format::Scenario;
+use names::Names;
+use variants::Variant;
+
+/// Villages there are for stories: each lies in one of its own.
+const STORIES_MAX: usize = 999;
 
 /// Which stories to run, and where.
 #[derive(Debug, Args)]
@@ -24,6 +35,12 @@ pub(crate) struct ScenarioArgs {
     /// The scenario files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// How each story is told; as the file has it where nothing is given.
+    #[arg(long = "variant", value_enum, value_name = "VARIANT")]
+    variants: Vec<Variant>,
+    /// Tell each story in every way.
+    #[arg(long, conflicts_with = "variants")]
+    all_variants: bool,
     /// Run on real servers: Kafka's brokers, HOST:PORT separated by commas. The services must be running there.
     #[arg(long)]
     kafka: Option<String>,
@@ -38,65 +55,115 @@ pub(crate) struct ScenarioArgs {
     limit_s: u64,
 }
 
-/// A story made ready to run.
-pub(crate) struct Story {
+/// A story made ready to run, in one of the ways of telling it.
+struct Story {
     path: PathBuf,
+    variant: Variant,
     scenario: Scenario,
     names: Names,
 }
 
 /// Everything that runs together.
 #[expect(clippy::struct_field_names, reason = "stories hold stories")]
-pub(crate) struct Stories {
+struct Stories {
     stories: Vec<Story>,
+    /// What is not told, and why.
+    untold: Vec<String>,
     /// Every feed record, by day.
     records: Vec<FeedRecord>,
     /// Policy and wording records beyond those of `deploy/policies`, as key and text.
     policies: Vec<(String, String)>,
+    /// The days at whose end states and cases are looked at.
+    looks: BTreeSet<Day>,
     first: Day,
     last: Day,
 }
 
 /// Runs the stories and says how each ended.
 pub(crate) fn run(args: &ScenarioArgs) -> Result<()> {
-    let stories = read(&args.files, &args.schemas)?;
+    let stories = read(args)?;
+    let mut settings = PipelineSettings::read(&args.schemas, &args.deploy)?;
+    settings.policies.extend(stories.policies.iter().cloned());
+    let mut book = Book::default();
+    for (offset, (key, text)) in settings.policies.iter().enumerate() {
+        book.learn(offset as i64, key, text).map_err(|faults| anyhow::anyhow!("policy {key}: {faults}"))?;
+    }
     let found = match &args.kafka {
         Some(brokers) => live::run(&stories, brokers, std::time::Duration::from_secs(args.limit_s))?,
-        None => in_memory(&stories, &args.schemas, &args.deploy)?,
+        None => in_memory(&stories, &settings)?,
     };
-    judge(&stories, &found)
+    judge(&stories, &found, &book)
 }
 
-fn read(paths: &[PathBuf], schemas: &Path) -> Result<Stories> {
-    let writers = Writers::new(&files::feeds(schemas)?)?;
-    let (mut stories, mut records, mut policies) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, path) in paths.iter().enumerate() {
-        let place = index as u16 + 1;
+fn read(args: &ScenarioArgs) -> Result<Stories> {
+    let writers = Writers::new(&files::feeds(&args.schemas)?)?;
+    let variants = match (args.all_variants, args.variants.as_slice()) {
+        (true, _) => <Variant as clap::ValueEnum>::value_variants(),
+        (false, []) => &[Variant::AsTold],
+        (false, some) => some,
+    };
+    let mut all = Stories {
+        stories: Vec::new(),
+        untold: Vec::new(),
+        records: Vec::new(),
+        policies: Vec::new(),
+        looks: BTreeSet::new(),
+        first: Day(i32::MAX),
+        last: Day(i32::MIN),
+    };
+    for path in &args.files {
         let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
         let scenario: Scenario =
             serde_saphyr::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        let names = Names::new(&scenario, place).with_context(|| path.display().to_string())?;
-        let mine = encode::records(&scenario, &names, &writers, place).with_context(|| path.display().to_string())?;
-        records.extend(mine);
         for policy in &scenario.policies {
             let policy = path.parent().unwrap_or(Path::new(".")).join(policy);
-            policies.push(files::policy(&policy)?);
+            all.policies.push(files::policy(&policy)?);
         }
-        stories.push(Story { path: path.clone(), scenario, names });
+        all.first = all.first.min(scenario.start.0);
+        all.last = all.last.max(scenario.end.0);
+        all.looks.insert(scenario.end.0);
+        all.looks.extend(scenario.states.iter().filter_map(|state| state.day).map(|day| day.0));
+        for variant in variants {
+            all.add(path, *variant, &scenario, &writers)
+                .with_context(|| format!("{} ({})", path.display(), variant.name()))?;
+        }
     }
-    records.sort_by_key(|record| record.day);
-    let first = stories.iter().map(|story| story.scenario.start.0).min().unwrap_or_default();
-    let last = stories.iter().map(|story| story.scenario.end.0).max().unwrap_or_default();
-    if last.0 - first.0 > 5 * 366 {
-        bail!("the stories span more than five years, from {first} to {last}: run them one by one");
+    all.records.sort_by_key(|record| record.day);
+    if all.last.0 - all.first.0 > 5 * 366 {
+        bail!("the stories span more than five years, from {} to {}: run them one by one", all.first, all.last);
     }
-    Ok(Stories { stories, records, policies, first, last })
+    Ok(all)
 }
 
-fn in_memory(stories: &Stories, schemas: &Path, deploy: &Path) -> Result<Found> {
-    let mut settings = PipelineSettings::read(schemas, deploy)?;
-    settings.policies.extend(stories.policies.iter().cloned());
-    let mut pipeline = MemoryPipeline::new(&settings)?;
+impl Stories {
+    /// Makes a story ready, unless this way of telling it says nothing.
+    fn add(&mut self, path: &Path, variant: Variant, scenario: &Scenario, writers: &Writers) -> Result<()> {
+        if let Some(skipped) = scenario.variants.get(&variant).filter(|differently| differently.skip) {
+            self.untold.push(format!("{}  {}: {}", path.display(), variant.name(), skipped.why));
+            return Ok(());
+        }
+        let place = self.stories.len() + 1;
+        if place > STORIES_MAX {
+            bail!("more than {STORIES_MAX} stories at once");
+        }
+        let names = Names::new(scenario, place as u16)?;
+        let told = told::tell(scenario, &names, writers, &format!("scenario-{place}-"))?;
+        let Some(told) = variant.tell(told, scenario, writers)? else {
+            let why = "no paper in it that a second department could send";
+            self.untold.push(format!("{}  {}: {why}", path.display(), variant.name()));
+            return Ok(());
+        };
+        for one in &told {
+            self.records.push(writers.record(one)?);
+        }
+        self.stories.push(Story { path: path.to_owned(), variant, scenario: scenario.clone(), names });
+        Ok(())
+    }
+}
+
+fn in_memory(stories: &Stories, settings: &PipelineSettings) -> Result<Found> {
+    let mut pipeline = MemoryPipeline::new(settings)?;
+    let mut found = Found::default();
     let mut records = stories.records.iter().peekable();
     for day in stories.first.0..=stories.last.0 {
         while let Some(record) = records.next_if(|record| record.day.0 <= day) {
@@ -106,26 +173,39 @@ fn in_memory(stories: &Stories, schemas: &Path, deploy: &Path) -> Result<Found> 
         pipeline.run()?;
         pipeline.close_day(Day(day))?;
         pipeline.run()?;
+        if stories.looks.contains(&Day(day)) {
+            let states = pipeline.states()?.into_iter().map(|state| (state.household, state));
+            let cases = pipeline.cases()?.into_iter().map(|case| (case.household, case));
+            found.seen.insert(Day(day), Seen { states: states.collect(), cases: cases.collect() });
+        }
     }
-    Ok(Found { warnings: pipeline.warnings()?, cases: pipeline.cases()? })
+    found.warnings = pipeline.warnings()?;
+    Ok(found)
 }
 
-fn judge(stories: &Stories, found: &Found) -> Result<()> {
+fn judge(stories: &Stories, found: &Found, book: &Book) -> Result<()> {
     let mut failed = 0;
     for story in &stories.stories {
-        let differences = check::differences(&story.scenario, &story.names, found)?;
+        let scenario = &story.scenario;
+        let expected = Expected::of(scenario, story.variant);
+        let mut differences = check::differences(scenario, &expected, &story.names, found)?;
+        differences.extend(at_end::differences(scenario, &expected, &story.names, found, book, stories.first)?);
+        let heading = format!("{}  {}: {}", story.path.display(), story.variant.name(), scenario.name);
         if differences.is_empty() {
-            say(&format!("ok      {}  {}", story.path.display(), story.scenario.name));
+            say(&format!("ok      {heading}"));
         } else {
             failed += 1;
-            say(&format!("FAILED  {}  {} ({})", story.path.display(), story.scenario.name, story.scenario.source));
+            say(&format!("FAILED  {heading} ({})", scenario.source));
             say(&check::table(&differences));
         }
     }
+    for untold in &stories.untold {
+        say(&format!("-       {untold}"));
+    }
     let total = stories.stories.len();
-    say(&format!("{} of {total} scenarios hold", total - failed));
+    say(&format!("{} of {total} stories hold", total - failed));
     if failed > 0 {
-        bail!("{failed} of {total} scenarios do not hold");
+        bail!("{failed} of {total} stories do not hold");
     }
     Ok(())
 }
