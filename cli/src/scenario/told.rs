@@ -83,8 +83,8 @@ pub(crate) fn tell(scenario: &Scenario, names: &Names, writers: &Writers, prefix
         narrator.register(household).with_context(|| format!("household `{}`", household.name))?;
     }
     let place_of = |index: usize, event: &Event| {
-        let named = event.id.as_ref().or(event.event.as_ref()).or(event.corrects.as_ref());
-        format!("event {} ({})", index + 1, named.map_or("", String::as_str))
+        let what = event.id.as_ref().or(event.event.as_ref()).or(event.corrects.as_ref());
+        format!("event {} ({})", index + 1, what.map_or("", String::as_str))
     };
     // An operation may stand above its original, and above the operation that it takes back.
     let mut untold: Vec<(usize, &Event)> = scenario.events.iter().enumerate().collect();
