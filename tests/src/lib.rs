@@ -15,6 +15,20 @@ pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
+/// Every scenario file, sorted.
+pub fn scenarios() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests/scenarios"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    ensure!(!files.is_empty(), "there is no scenario");
+    Ok(files)
+}
+
 /// A variable that `cargo xtask test` sets; without it the test fails, it is never skipped.
 pub fn variable(name: &str) -> Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set: run `cargo xtask test --only build,end-to-end`"))

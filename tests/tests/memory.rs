@@ -2,7 +2,7 @@
 //! not matter to states and open cases.
 
 use anyhow::Result;
-use proof::{last_line, output, program, root, succeed};
+use proof::{last_line, output, program, root, scenarios, succeed};
 use serde_json::Value;
 
 /// A small city with all its defects, long enough for incomes to be known.
@@ -18,16 +18,21 @@ fn city(order_seed: Option<u64>) -> Result<Value> {
 }
 
 #[test]
-fn the_families_of_published_reports_are_warned_of_as_told() -> Result<()> {
-    let mut command = program("backstop")?;
-    command.arg("scenario");
-    for entry in std::fs::read_dir(root().join("tests/scenarios"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
-            command.arg(path);
+fn every_story_ends_the_same_however_it_is_told() -> Result<()> {
+    let files = scenarios()?;
+    let said = succeed(program("backstop")?.args(["scenario", "--all-variants"]).args(&files))?;
+    for file in &files {
+        let name = file.strip_prefix(root())?.display().to_string();
+        for variant in ["as told", "twice", "out of order", "late", "corrected"] {
+            let holds =
+                said.lines().any(|line| line.starts_with("ok ") && line.contains(&format!("{name}  {variant}: ")));
+            assert!(holds, "{name} is told {variant} in:\n{said}");
         }
     }
-    succeed(&mut command).map(drop)
+    let with_two_departments =
+        said.lines().filter(|line| line.starts_with("ok ") && line.contains("  two departments: "));
+    assert!(with_two_departments.count() >= 8, "{said}");
+    Ok(())
 }
 
 #[test]

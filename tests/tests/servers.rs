@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use proof::{Running, last_line, program, root, secured_settings, succeed, variable};
+use proof::{Running, last_line, program, root, scenarios, secured_settings, succeed, variable};
 
 /// A run whose services are killed with SIGKILL in its middle must be whole all the same: the command fails when a
 /// balance does not hold, when warnings differ between topic, ClickHouse and replay, when a state or open case differs
@@ -27,7 +27,7 @@ fn a_city_whose_services_are_killed_in_its_middle_is_warned_of_exactly_once() ->
 }
 
 #[test]
-fn the_families_of_published_reports_are_warned_of_on_real_servers() -> Result<()> {
+fn every_story_ends_the_same_on_real_servers_however_it_is_told() -> Result<()> {
     let (kafka, clickhouse) = (variable("BACKSTOP_KAFKA")?, variable("BACKSTOP_CLICKHOUSE")?);
     succeed(program("backstop")?.args(["setup", "--brokers", &kafka, "--clickhouse", &clickhouse]))?;
     succeed(program("backstop")?.args(["policy", "apply", "--brokers", &kafka, "deploy/policies"]))?;
@@ -39,10 +39,7 @@ fn the_families_of_published_reports_are_warned_of_on_real_servers() -> Result<(
         services.push(service(name, &key_file, folder.path())?);
     }
     let mut scenario = program("backstop")?;
-    scenario.args(["scenario", "--kafka", &kafka]);
-    for family in ["family_01_illness", "family_02_claim", "family_03_outpatient", "family_08_boundary_above"] {
-        scenario.arg(format!("tests/scenarios/{family}.yaml"));
-    }
+    scenario.args(["scenario", "--kafka", &kafka, "--all-variants"]).args(scenarios()?);
     succeed(&mut scenario).map(drop).with_context(|| logs(folder.path()))
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn differences(
             differences.push(Difference { household: expected.household.clone(), expected: wanted, found });
         }
     }
-    for expected in &scenario.states {
+    for expected in scenario.states.iter().filter(|one| expectations.is_in_time || one.day.is_none()) {
         let day = expected.day.map_or(scenario.end.0, |day| day.0);
         let look = Look { seen: seen(day)?, book, calendar: Calendar { first_closed_day, day: day.plus(1) } };
         for (expected_text, found_text) in look.differences(expected, names)? {

@@ -36,19 +36,22 @@ pub(crate) struct Expected {
     pub warnings: Vec<Expectation>,
     /// Whether the file says of this way what it brings on its own.
     pub is_different: bool,
+    /// Whether news comes as late as the file says, so that the days before the end are the same too.
+    pub is_in_time: bool,
 }
 
 impl Expected {
     /// The variant's own expectations, or the story's, as much later as the news may be.
     pub(crate) fn of(scenario: &Scenario, variant: Variant) -> Self {
+        let is_in_time = variant.later_days() == 0;
         if let Some(own) = scenario.variants.get(&variant).and_then(|differently| differently.expect.clone()) {
-            return Self { warnings: own, is_different: true };
+            return Self { warnings: own, is_different: true, is_in_time };
         }
         let later = |one: &Expectation| {
             let by = one.by.0.plus(variant.later_days()).min(scenario.end.0);
             Expectation { by: Text(by), ..one.clone() }
         };
-        Self { warnings: scenario.expect.iter().map(later).collect(), is_different: false }
+        Self { warnings: scenario.expect.iter().map(later).collect(), is_different: false, is_in_time }
     }
 }
 
@@ -123,6 +126,7 @@ fn fits(expected: &Expectation, household: HouseholdCode, warning: &Warning) -> 
         && expected.cause.as_deref().is_none_or(|cause| cause == warning.cause.code())
         && warning.day <= expected.by.0
         && expected.not_before.is_none_or(|day| day.0 <= warning.day)
+        && expected.occurred.is_none_or(|day| day.0 == warning.occurred_day)
 }
 
 fn nearest(expected: &Expectation, household: HouseholdCode, found: &[&Warning], taken: &[bool]) -> String {
@@ -143,13 +147,17 @@ fn describe_expected(expected: &Expectation) -> String {
         let _ = write!(text, " from {}", day.0);
     }
     let _ = write!(text, " by {}", expected.by.0);
+    if let Some(day) = expected.occurred {
+        let _ = write!(text, " occurred on {}", day.0);
+    }
     text
 }
 
 fn describe(warning: &Warning) -> String {
     let (rule, kind, level) = (&warning.rule, named(&warning.kind), warning.level.letter());
     let (value, cause, day) = (warning.value_fen, warning.cause.code(), warning.day);
-    format!("{rule} {kind} {level} {value} yuan cause {cause} on {day}")
+    let occurred = warning.occurred_day;
+    format!("{rule} {kind} {level} {value} yuan cause {cause} on {day} occurred on {occurred}")
 }
 
 /// The name of a unit variant, as its schema has it.

@@ -76,6 +76,9 @@ pub(crate) struct Household {
     pub name: String,
     /// How many members it is registered with; they are called `<household>.1`, `<household>.2`, ...
     pub members: u16,
+    /// Persons from elsewhere whom the registration names too, such as members who leave another household for it.
+    #[serde(default)]
+    pub with: Vec<String>,
     /// The day of its registration.
     pub registered: Text<Day>,
     /// The day on which the registration is reported and published; the same where it is not given.
@@ -199,6 +202,9 @@ pub(crate) struct Expectation {
     /// The day before which it must not come.
     #[serde(default)]
     pub not_before: Option<Text<Day>>,
+    /// The day on which the newest entry behind it occurred.
+    #[serde(default)]
+    pub occurred: Option<Text<Day>>,
 }
 
 /// A rule that must stay silent about a household.
@@ -239,7 +245,8 @@ const fn raised() -> WarningKind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectedState {
-    /// The day; the last one where it is not given.
+    /// The day; the last one where it is not given. What is known before the end is the same only where nothing comes
+    /// late: as the story is told, and with everything delivered twice.
     #[serde(default)]
     pub day: Option<Text<Day>>,
     /// The household's name.

@@ -136,10 +136,11 @@ impl Teller<'_> {
     fn register(&mut self, household: &Household) -> Result<()> {
         let day = household.registered.0;
         let reported = household.reported.map_or(day, |reported| reported.0);
+        let own = (1..=household.members).map(|member| format!("{}.{member}", household.name));
         let mut members = Vec::new();
-        for member in 1..=household.members {
-            let number = self.names.person(&format!("{}.{member}", household.name))?;
-            members.push(json!({"person_id": number.as_str(), "relation": if member == 1 { "head" } else { "other" }}));
+        for (index, name) in own.chain(household.with.iter().cloned()).enumerate() {
+            let number = self.names.person(&name)?;
+            members.push(json!({"person_id": number.as_str(), "relation": if index == 0 { "head" } else { "other" }}));
         }
         let registration = json!({"registered_date": day.0, "members": members});
         self.say(household, ("public-security", "household_registered"), "registered", (day, reported), registration)?;
@@ -151,7 +152,7 @@ impl Teller<'_> {
             let (day, id) = (survey.day.0, format!("survey-{index}"));
             let found = json!({
                 "unreported_income_fen": survey.unreported_income_yuan.0.0,
-                "members": survey.members.unwrap_or(household.members),
+                "members": survey.members.unwrap_or(household.members + household.with.len() as u16),
             });
             self.say(household, ("rural-revitalisation", "household_surveyed"), &id, (day, day), found)?;
         }
