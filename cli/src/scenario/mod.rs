@@ -7,6 +7,8 @@ mod encode;
 mod format;
 mod live;
 mod names;
+#[cfg(test)]
+mod tests;
 mod told;
 mod variants;
 
