@@ -120,7 +120,7 @@ pub(crate) fn differences(
 fn fits(expected: &Expectation, household: HouseholdCode, warning: &Warning) -> bool {
     warning.household == household
         && warning.rule == expected.rule
-        && warning.kind == expected.kind
+        && expected.kind.is(warning.kind)
         && warning.level.letter() == expected.level
         && expected.value_yuan.is_none_or(|value| value.0 == warning.value_fen)
         && expected.cause.as_deref().is_none_or(|cause| cause == warning.cause.code())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use schemas::records::WarningKind;
 use schemas::{Category, Day, Month};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::variants::Variant;
 
@@ -187,8 +187,8 @@ pub(crate) struct Expectation {
     /// The rule.
     pub rule: String,
     /// What happens to the warning; `raised` where it is not given.
-    #[serde(default = "raised")]
-    pub kind: WarningKind,
+    #[serde(default)]
+    pub kind: Kind,
     /// The level: L, M or H.
     pub level: String,
     /// The figure in yuan, to the fen.
@@ -237,8 +237,34 @@ pub(crate) struct ExpectedCase {
     pub holds: Option<BTreeMap<String, Yuan>>,
 }
 
-const fn raised() -> WarningKind {
-    WarningKind::Raised
+/// What happens to a warning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// Its condition holds, and did not before.
+    #[default]
+    Raised,
+    /// It holds still, at another level or with another cause.
+    Updated,
+    /// It holds no longer.
+    NoLongerMet,
+    /// Its facts were corrected, retracted or attributed elsewhere.
+    Withdrawn,
+    /// One of the last two: where several things end at once, the order in which they come decides which.
+    Ended,
+}
+
+impl Kind {
+    /// Whether a warning record is of this kind.
+    pub(crate) const fn is(self, found: WarningKind) -> bool {
+        match self {
+            Self::Raised => matches!(found, WarningKind::Raised),
+            Self::Updated => matches!(found, WarningKind::Updated),
+            Self::NoLongerMet => matches!(found, WarningKind::NoLongerMet),
+            Self::Withdrawn => matches!(found, WarningKind::Withdrawn),
+            Self::Ended => matches!(found, WarningKind::NoLongerMet | WarningKind::Withdrawn),
+        }
+    }
 }
 
 /// What is known of a household, or of several together, at the end of a day.

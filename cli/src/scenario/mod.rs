@@ -28,8 +28,15 @@ use format::Scenario;
 use names::Names;
 use variants::Variant;
 
-/// Villages there are for stories: each lies in one of its own.
+/// Villages there are for stories: each lies in one of its own, the rest of the city in the first.
 const STORIES_MAX: usize = 999;
+/// The rest of the city: a household whose wages go on, so that no feed seems silent because a story has ended.
+const REST_OF_THE_CITY: &str = "
+name: The rest of the city
+source: all other households
+households: [{ name: rest, members: 1, registered: 2000-01-01 }]
+expect: []
+";
 
 /// Which stories to run, and where.
 #[derive(Debug, Args)]
@@ -130,14 +137,32 @@ fn read(args: &ScenarioArgs) -> Result<Stories> {
                 .with_context(|| format!("{} ({})", path.display(), variant.name()))?;
         }
     }
-    all.records.sort_by_key(|record| record.day);
     if all.last.0 - all.first.0 > 5 * 366 {
         bail!("the stories span more than five years, from {} to {}: run them one by one", all.first, all.last);
     }
+    all.add_rest_of_the_city(&writers)?;
+    all.records.sort_by_key(|record| record.day);
     Ok(all)
 }
 
 impl Stories {
+    /// Adds what goes on beside the stories.
+    fn add_rest_of_the_city(&mut self, writers: &Writers) -> Result<()> {
+        let (first, last) = (self.first, self.last);
+        let county = self.stories.first().map_or("", |story| &story.scenario.county);
+        let (year, month, _) = first.civil();
+        let months = last.month().since(first.month()) + 1;
+        let text = format!(
+            "{REST_OF_THE_CITY}county: '{county}'\nstart: {first}\nend: {last}\nevents: [{{ department: human-resources, \
+             event: wage_reported, day: {year}-{month:02}-01, monthly: {months}, about: rest.1, fields: {{ amount_yuan: 3000 }} }}]\n"
+        );
+        let rest: Scenario = serde_saphyr::from_str(&text).context("the rest of the city")?;
+        for one in told::tell(&rest, &Names::new(&rest, 0)?, writers, &prefix(0))? {
+            self.records.push(writers.record(&one)?);
+        }
+        Ok(())
+    }
+
     /// Makes a story ready, unless this way of telling it says nothing.
     fn add(&mut self, path: &Path, variant: Variant, scenario: &Scenario, writers: &Writers) -> Result<()> {
         if let Some(skipped) = scenario.variants.get(&variant).filter(|differently| differently.skip) {
@@ -149,7 +174,7 @@ impl Stories {
             bail!("more than {STORIES_MAX} stories at once");
         }
         let names = Names::new(scenario, place as u16)?;
-        let told = told::tell(scenario, &names, writers, &format!("scenario-{place}-"))?;
+        let told = told::tell(scenario, &names, writers, &prefix(place))?;
         let Some(told) = variant.tell(told, scenario, writers)? else {
             let why = "no paper in it that a second department could send";
             self.untold.push(format!("{}  {}: {why}", path.display(), variant.name()));
@@ -161,6 +186,11 @@ impl Stories {
         self.stories.push(Story { path: path.to_owned(), variant, scenario: scenario.clone(), names });
         Ok(())
     }
+}
+
+/// What the event ids of a story begin with.
+fn prefix(place: usize) -> String {
+    format!("scenario-{place}-")
 }
 
 fn in_memory(stories: &Stories, settings: &PipelineSettings) -> Result<Found> {
