@@ -10,7 +10,7 @@ use serde_avro_fast::de::DeserializerState;
 use serde_avro_fast::ser::{SerializerConfig, SerializerState};
 
 use crate::records::{
-    Case, DayClosed, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, SubjectEntry, Warning,
+    Case, DayClosed, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, Scorecard, SubjectEntry, Warning,
 };
 
 /// The two bytes that begin a single-object encoding.
@@ -107,6 +107,7 @@ recorded!(DayClosed, "DayClosed", "../../day_closed.avsc");
 recorded!(Progress, "Progress", "../../progress.avsc");
 recorded!(Parked<'_>, "Parked", "../../parked.avsc");
 recorded!(Redirect<'_>, "Redirect", "../../redirect.avsc");
+recorded!(Scorecard, "Scorecard", "../../scorecard.avsc");
 
 /// Appends the record in single-object encoding. On an error nothing is appended.
 pub fn encode<T: Serialize + Recorded>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -235,6 +236,7 @@ mod tests {
             Progress::format(),
             Parked::format(),
             Redirect::format(),
+            Scorecard::format(),
         ];
         for format in formats {
             let schema = apache_avro::Schema::parse_str(format.text).expect(format.name);

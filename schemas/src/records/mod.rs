@@ -8,6 +8,7 @@ mod household_state;
 mod parked;
 mod progress;
 mod redirect;
+mod scorecard;
 mod subject_entry;
 mod warning;
 
@@ -18,5 +19,6 @@ pub use household_state::{Evidence, HouseholdState, Incident, Member, MonthAmoun
 pub use parked::{Parked, ParkedChange, ParkedWhy};
 pub use progress::{OpenDay, PROGRESS_KEY, Progress, Total};
 pub use redirect::{Redirect, RedirectKind};
+pub use scorecard::{DELAY_DAYS_MAX, Scorecard};
 pub use subject_entry::{Entry, Origin, SubjectEntry};
 pub use warning::{Contribution, Note, Warning, WarningKind, WarningLevel};

@@ -3,6 +3,7 @@
 
 mod outputs;
 mod partition;
+mod scorecard;
 
 use ingest_core::ledger::{self, Ledger, Part, Subject};
 use ingest_core::resolve::{Calendar, LimitFault, Limits, Precedence, Resolver};
@@ -33,6 +34,8 @@ pub struct ResolveTopics {
     pub parked: String,
     /// What it refuses.
     pub dead_letters: String,
+    /// How well each department reports: a second changelog.
+    pub scorecards: String,
 }
 
 impl Default for ResolveTopics {
@@ -43,6 +46,7 @@ impl Default for ResolveTopics {
             households_entries: "households.entries".to_owned(),
             parked: "ingest.parked".to_owned(),
             dead_letters: "ingest.dead-letters".to_owned(),
+            scorecards: "ingest.scorecards".to_owned(),
         }
     }
 }
@@ -102,7 +106,7 @@ impl ResolveStage {
         partition.begin();
         partition.progress.count("subject_records", entry.source, 1);
         let old = subject.and_then(|subject| partition.ledgers.get(&subject));
-        let mut sayer = Sayer::new(subject, &mut partition.progress, outbox);
+        let mut sayer = Sayer::new(subject, &mut partition.progress, &mut partition.scorecards, outbox);
         let outcome = self
             .resolver
             .resolve(old, &entry, bytes, calendar, &mut |effect| sayer.say(effect))
@@ -126,7 +130,7 @@ impl ResolveStage {
         let calendar = Calendar { closed_day: partition.progress.closed_day };
         partition.begin();
         let old = partition.ledgers.get(&subject);
-        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, outbox);
+        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, &mut partition.scorecards, outbox);
         let outcome = self
             .resolver
             .redirect(old, &redirect, calendar, &mut |effect| sayer.say(effect))
@@ -169,6 +173,7 @@ impl ResolveStage {
         }
         let today = closed_day.plus(1);
         if today == today.month().first_day() {
+            partition.scorecards.trim(ledger::oldest_month(today));
             while let Some(subject) = partition.next_in_sweep() {
                 if left == 0 {
                     return Ok(Step::More);
@@ -193,7 +198,7 @@ impl ResolveStage {
         outbox: &mut Outbox,
     ) -> Result<(), String> {
         let calendar = Calendar { closed_day: Some(closed_day) };
-        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, outbox);
+        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, &mut partition.scorecards, outbox);
         let outcome = self
             .resolver
             .close_day(partition.ledgers.get(&subject), subject, calendar, &mut |effect| sayer.say(effect))
@@ -221,13 +226,18 @@ impl Stage for ResolveStage {
     }
 
     fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource> {
-        let topic = self.settings.topics.subjects_ledger.clone();
-        vec![RestoreSource { topic, partition: id.partition, until: RestoreUntil::End }]
+        let topics = [&self.settings.topics.subjects_ledger, &self.settings.topics.scorecards];
+        let source =
+            |topic: &String| RestoreSource { topic: topic.clone(), partition: id.partition, until: RestoreUntil::End };
+        topics.map(source).to_vec()
     }
 
     fn restore(&self, partition: &mut ResolvePartition, record: &Record<'_>) -> Result<(), StageError> {
         let fail = |what: String| StageError::about(STAGE, record, what);
         let key = std::str::from_utf8(record.key.unwrap_or_default()).unwrap_or_default();
+        if record.topic == self.settings.topics.scorecards {
+            return partition.scorecards.restore(key, record.value).map_err(|error| fail(error.to_string()));
+        }
         if key == PROGRESS_KEY {
             let read = record.value.map(codec::decode::<Progress>).transpose();
             partition.progress = read.map_err(|error: CodecError| fail(error.to_string()))?.unwrap_or_default();

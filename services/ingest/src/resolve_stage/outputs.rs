@@ -8,6 +8,7 @@ use schemas::records::{DayClosed, PROGRESS_KEY, Parked, ParkedChange, ParkedWhy,
 use schemas::{Day, Reason};
 
 use super::partition::ResolvePartition;
+use super::scorecard::{Mark, Scorecards};
 use super::{ResolveTopics, STAGE};
 
 const HOUSEHOLDS_ENTRIES: usize = 0;
@@ -15,6 +16,7 @@ const SUBJECTS_LEDGER: usize = 1;
 const PARKED: usize = 2;
 const DEAD_LETTERS: usize = 3;
 const SUBJECTS_ENTRIES: usize = 4;
+const SCORECARDS: usize = 5;
 /// Topics of households go by village: the first 12 digits of the code.
 const BY_VILLAGE: Placement = Placement::ByKeyPrefix(12);
 
@@ -26,6 +28,7 @@ pub(super) fn topics(topics: &ResolveTopics) -> Vec<String> {
         topics.parked.clone(),
         topics.dead_letters.clone(),
         topics.subjects_entries.clone(),
+        topics.scorecards.clone(),
     ]
 }
 
@@ -33,13 +36,19 @@ pub(super) fn topics(topics: &ResolveTopics) -> Vec<String> {
 pub(super) struct Sayer<'s> {
     subject: Option<Subject>,
     progress: &'s mut Progress,
+    scorecards: &'s mut Scorecards,
     outbox: &'s mut Outbox,
     result: Result<(), CodecError>,
 }
 
 impl<'s> Sayer<'s> {
-    pub(super) fn new(subject: Option<Subject>, progress: &'s mut Progress, outbox: &'s mut Outbox) -> Self {
-        Self { subject, progress, outbox, result: Ok(()) }
+    pub(super) fn new(
+        subject: Option<Subject>,
+        progress: &'s mut Progress,
+        scorecards: &'s mut Scorecards,
+        outbox: &'s mut Outbox,
+    ) -> Self {
+        Self { subject, progress, scorecards, outbox, result: Ok(()) }
     }
 
     /// What went wrong, if anything did.
@@ -48,6 +57,7 @@ impl<'s> Sayer<'s> {
     }
 
     pub(super) fn say(&mut self, effect: Effect<'_>) {
+        self.note(&effect);
         let said = match effect {
             Effect::Applied(input) => {
                 self.progress.count("applied", input.source, 1);
@@ -96,6 +106,26 @@ impl<'s> Sayer<'s> {
         let key = redirect.to.digits();
         let record = Outgoing { output: SUBJECTS_ENTRIES, placement: Placement::ByKey, key: Some(&key), value: None };
         self.outbox.publish_with(record, &[], |out| codec::encode(redirect, out))
+    }
+
+    /// Writes an effect on the scorecard of its department.
+    fn note(&mut self, effect: &Effect<'_>) {
+        let (input, mark) = match effect {
+            Effect::Applied(input) => (input, None),
+            Effect::Duplicate(input) => (input, Some(Mark::Duplicate)),
+            Effect::Parked(Wait::UnknownSubject, input, _) => (input, Some(Mark::Parked)),
+            Effect::Refused(_, input) | Effect::Expired(_, _, input, _) => (input, Some(Mark::Refused)),
+            Effect::Noted(note, input) => (input, Some(Mark::Noted(*note))),
+            Effect::Parked(..) | Effect::Released(..) | Effect::Redirect(_) | Effect::Publish(_) => return,
+        };
+        let reported_day = Day::of_instant_ms(input.reported_at_ms);
+        let has_room = match mark {
+            None => self.scorecards.delay(input.source, input.occurred_day, reported_day),
+            Some(mark) => self.scorecards.note(input.source, reported_day, mark),
+        };
+        if !has_room {
+            self.progress.count("scorecard_passed_over", input.source, 1);
+        }
     }
 
     fn tell_parked(
@@ -188,6 +218,7 @@ pub(super) fn publish_changes(partition: &ResolvePartition, outbox: &mut Outbox)
             outbox.publish(Outgoing { output: SUBJECTS_LEDGER, placement, key: Some(&key), value }, &[]);
         }
     }
+    partition.scorecards.flush(SCORECARDS, partition.number, outbox)?;
     if let Some(progress) = partition.changed_progress() {
         let key = Some(PROGRESS_KEY.as_bytes());
         let record = Outgoing { output: SUBJECTS_LEDGER, placement, key, value: None };

@@ -10,8 +10,11 @@ use runtime::table::Table;
 use schemas::Day;
 use schemas::records::Progress;
 
+use super::scorecard::Scorecards;
+
 /// The names of the totals that are figures, each by department (and reason, for refused ones).
-const TOTALS: [&str; 6] = ["subject_records", "applied", "duplicates", "parked", "waiting", "refused"];
+const TOTALS: [&str; 7] =
+    ["subject_records", "applied", "duplicates", "parked", "waiting", "refused", "scorecard_passed_over"];
 /// The name of the total that counts the items of all ledgers.
 const ITEMS: &str = "ledger_items";
 
@@ -23,6 +26,7 @@ pub struct ResolvePartition {
     pub(super) household_partitions: i32,
     pub(super) ledgers: Table<Subject>,
     pub(super) progress: Progress,
+    pub(super) scorecards: Scorecards,
     /// The progress of the last commit, once something has been applied since.
     saved: Option<Progress>,
     /// Subjects with parked records, by the day at whose close they must be looked at.
@@ -39,6 +43,7 @@ impl ResolvePartition {
             household_partitions,
             ledgers: Table::default(),
             progress: Progress::default(),
+            scorecards: Scorecards::default(),
             saved: None,
             due: BTreeSet::new(),
             sweep: None,
@@ -124,6 +129,7 @@ impl ResolvePartition {
 
     pub(super) fn committed(&mut self) {
         self.ledgers.commit();
+        self.scorecards.committed();
         self.saved = None;
     }
 
@@ -137,6 +143,7 @@ impl ResolvePartition {
             self.move_due(subject, was_due, is_due);
         }
         self.ledgers.rollback();
+        self.scorecards.rolled_back();
         self.sweep = None;
         if let Some(saved) = self.saved.take() {
             self.progress = saved;
@@ -150,6 +157,9 @@ impl ResolvePartition {
             for total in self.progress.totals.iter().filter(|total| total.name == name) {
                 figures.add(name, total.label.as_str(), total.count);
             }
+        }
+        if let Some(closed_day) = self.progress.closed_day {
+            self.scorecards.figures(closed_day.plus(1), figures);
         }
         figures.add(ITEMS, "", self.progress.total(ITEMS));
         figures.add("ledger_bytes", "", self.ledgers.value_bytes() as i64);

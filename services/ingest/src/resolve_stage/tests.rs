@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use runtime::memory::{Memory, Pipeline, StageOptions, TopicSettings};
 use runtime::stage::Placement;
 use runtime::worker::Bounds;
-use schemas::records::{Entry, HouseholdEntry, Origin, Parked, ParkedChange};
+use schemas::records::{Entry, HouseholdEntry, Origin, Parked, ParkedChange, Scorecard};
 use schemas::{Category, Cause, Fen, Hash64, HouseholdCode, Kind, Op, PersonToken};
 
 use super::*;
@@ -95,6 +95,7 @@ fn log() -> Memory {
     memory.create("households.entries", TopicSettings::new(HOUSEHOLD_PARTITIONS));
     memory.create("ingest.parked", TopicSettings::new(2));
     memory.create("ingest.dead-letters", TopicSettings::new(2));
+    memory.create("ingest.scorecards", TopicSettings::compacted(SUBJECT_PARTITIONS));
     memory
 }
 
@@ -151,6 +152,16 @@ fn totals(memory: &Memory) -> BTreeMap<String, i64> {
     }
     totals.retain(|_, count| *count != 0);
     totals
+}
+
+/// The latest scorecard of each partition and key.
+fn scorecards(memory: &Memory) -> BTreeMap<(i32, String), Scorecard> {
+    let mut latest = BTreeMap::new();
+    memory.for_each("ingest.scorecards", |record| {
+        let card: Scorecard = codec::decode(record.value.expect("a value")).expect("a scorecard");
+        latest.insert((record.partition, card.key()), card);
+    });
+    latest
 }
 
 /// What was said of each record, by output topic; the order of each key is kept, that among keys is not looked at.
@@ -353,12 +364,18 @@ proptest! {
         }
         prop_assert_eq!(standing(&calm), standing(&rough));
         prop_assert_eq!(calm.latest("subjects.ledger").len(), rough.latest("subjects.ledger").len());
+        let cards = scorecards(&rough);
+        prop_assert_eq!(&scorecards(&calm), &cards);
         let found = totals(&rough);
         prop_assert_eq!(&totals(&calm), &found);
         let sum = |names: &[&str]| -> i64 {
             let is_one = |total: &str| names.iter().any(|name| total.split(' ').next() == Some(name));
             found.iter().filter(|(name, _)| is_one(name)).map(|(_, count)| count).sum()
         };
+        let on_cards = |count: fn(&Scorecard) -> i64| cards.values().map(count).sum::<i64>();
+        prop_assert_eq!(on_cards(|card| card.delays.iter().sum()), sum(&["applied"]));
+        prop_assert_eq!(on_cards(|card| card.duplicates), sum(&["duplicates"]));
+        prop_assert_eq!(on_cards(|card| card.refused), sum(&["refused"]));
         prop_assert_eq!(sum(&["subject_records"]), published);
         prop_assert_eq!(sum(&["applied", "duplicates", "parked", "waiting", "refused"]), published);
     }
