@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS backstop.household_states
     registered_day        Nullable(Date32),
     classes               Array(LowCardinality(String)) COMMENT 'empty is general',
     members               UInt16 COMMENT 'registered',
+    provisional_members   UInt16 COMMENT 'born and not registered yet',
     surveyed_day          Nullable(Date32),
     surveyed_members      Nullable(Int32) COMMENT 'who share the economy, later changes counted in',
     unreported_income_fen Nullable(Int64) COMMENT 'fen a year, by the survey',

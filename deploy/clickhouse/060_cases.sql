@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS backstop.cases
     level         LowCardinality(String) COMMENT 'L, M or H; empty where no finding holds',
     causes        Array(LowCardinality(String)) COMMENT 'codes of two digits',
     rules         Array(LowCardinality(String)) COMMENT 'of the findings that hold',
+    findings      Array(Tuple(rule LowCardinality(String), warning_id String, opening_entry String, since_day Date32, level LowCardinality(String), cause LowCardinality(String), month Nullable(UInt32), value_fen Int64, threshold_fen Int64, evidence Array(String))) COMMENT 'that hold, with the entries on which they rest',
     state_number  Int64,
     evaluated_day Date32,
     _topic        LowCardinality(String),

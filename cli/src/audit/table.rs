@@ -14,9 +14,18 @@ use crate::clickhouse;
 use crate::privacy::CitizenNumbers;
 
 /// The tables that are filled by recorded intents.
-const BY_INTENTS: [&str; 3] = ["warnings", "entries", "dead_letters"];
+const BY_INTENTS: [&str; 5] = ["warnings", "entries", "dead_letters", "subject_entries", "explain_log"];
 /// All tables of the archive.
-const ALL: [&str; 5] = ["warnings", "entries", "dead_letters", "household_states", "cases"];
+const ALL: [&str; 8] = [
+    "warnings",
+    "entries",
+    "dead_letters",
+    "household_states",
+    "cases",
+    "subject_entries",
+    "explain_log",
+    "scorecards",
+];
 
 /// Rows by their record id.
 pub(super) type Rows = BTreeMap<String, Value>;

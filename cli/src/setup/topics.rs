@@ -239,7 +239,7 @@ mod tests {
     fn both_profiles_describe_the_same_topics() {
         let names = |profile| deployed(profile).into_iter().map(|topic| topic.name).collect::<Vec<_>>();
         assert_eq!(names("local"), names("production"));
-        assert_eq!(names("local").len(), 14 + 16 + 11);
+        assert_eq!(names("local").len(), 14 + 16 + 12);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use serde_avro_fast::de::DeserializerState;
 use serde_avro_fast::ser::{SerializerConfig, SerializerState};
 
 use crate::records::{
-    Case, DayClosed, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, Scorecard, SubjectEntry, Warning,
+    Case, DayClosed, ExplainRequest, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, Scorecard,
+    SubjectEntry, Warning,
 };
 
 /// The two bytes that begin a single-object encoding.
@@ -107,6 +108,7 @@ recorded!(DayClosed, "DayClosed", "../../day_closed.avsc");
 recorded!(Progress, "Progress", "../../progress.avsc");
 recorded!(Parked<'_>, "Parked", "../../parked.avsc");
 recorded!(Redirect<'_>, "Redirect", "../../redirect.avsc");
+recorded!(ExplainRequest, "ExplainRequest", "../../explain_request.avsc");
 recorded!(Scorecard, "Scorecard", "../../scorecard.avsc");
 
 /// Appends the record in single-object encoding. On an error nothing is appended.
@@ -237,6 +239,7 @@ mod tests {
             Parked::format(),
             Redirect::format(),
             Scorecard::format(),
+            ExplainRequest::format(),
         ];
         for format in formats {
             let schema = apache_avro::Schema::parse_str(format.text).expect(format.name);

@@ -3,6 +3,7 @@
 
 mod calendar;
 mod case;
+mod explain_request;
 mod household_entry;
 mod household_state;
 mod parked;
@@ -14,6 +15,7 @@ mod warning;
 
 pub use calendar::{Coverage, DayClosed};
 pub use case::{Case, Finding, Step};
+pub use explain_request::ExplainRequest;
 pub use household_entry::{Fact, HouseholdEntry, Row};
 pub use household_state::{Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Sum, Survey};
 pub use parked::{Parked, ParkedChange, ParkedWhy};

@@ -2,24 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use alert::archive::{Cases, DeadLetters, Entries, HouseholdStates, Warnings, plans};
+use alert::archive::{
+    Cases, DeadLetters, Entries, ExplainLog, HouseholdStates, Scorecards, SubjectEntries, Warnings, plans,
+};
 use runtime::archive::RowMapper;
 use runtime::stage::{Header, Record};
 use schemas::codec::{self, Recorded};
 use schemas::records::{
-    Case, Contribution, DayClosed, Fact, HouseholdEntry, HouseholdState, MonthAmount, Origin, Row, Step, Sum, Warning,
-    WarningKind, WarningLevel,
+    Case, Contribution, DayClosed, Entry, ExplainRequest, Fact, Finding, HouseholdEntry, HouseholdState, MonthAmount,
+    Origin, Row, Scorecard, Step, SubjectEntry, Sum, Warning, WarningKind, WarningLevel,
 };
-use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
+use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, Op, PersonToken};
 use serde::Serialize;
 use serde_json::Value;
 
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 8] = [
     ("warnings", include_str!("../../../deploy/clickhouse/020_warnings.sql")),
     ("entries", include_str!("../../../deploy/clickhouse/030_entries.sql")),
     ("dead_letters", include_str!("../../../deploy/clickhouse/040_dead_letters.sql")),
     ("household_states", include_str!("../../../deploy/clickhouse/050_household_states.sql")),
     ("cases", include_str!("../../../deploy/clickhouse/060_cases.sql")),
+    ("subject_entries", include_str!("../../../deploy/clickhouse/070_subject_entries.sql")),
+    ("explain_log", include_str!("../../../deploy/clickhouse/080_explain_log.sql")),
+    ("scorecards", include_str!("../../../deploy/clickhouse/090_scorecards.sql")),
 ];
 
 fn household() -> HouseholdCode {
@@ -30,7 +35,8 @@ fn household() -> HouseholdCode {
 fn columns(table: &str) -> BTreeSet<String> {
     let (_, text) = TABLES.iter().find(|(name, _)| *name == table).expect("a file of the table");
     let body = text.split_once("\n(\n").and_then(|(_, rest)| rest.split_once("\n)\n")).expect("a list of columns").0;
-    let given = body.lines().filter(|line| !line.contains(" MATERIALIZED "));
+    let is_given = |line: &&str| !line.contains(" MATERIALIZED ") && !line.trim_start().starts_with("INDEX ");
+    let given = body.lines().filter(is_given);
     given.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
@@ -180,13 +186,82 @@ fn every_row_has_the_columns_of_its_table() {
         opened_day: Some(Day(20_000)),
         level: Some(WarningLevel::Medium),
         causes: vec![Cause::Disaster],
-        findings: Vec::new(),
+        findings: vec![Finding {
+            rule: "R08".to_owned(),
+            warning_id: "w".to_owned(),
+            opening_entry: EntryId(5),
+            since_day: Day(20_000),
+            level: WarningLevel::Medium,
+            cause: Cause::Disaster,
+            month: Month::from_yyyymm(202_410),
+            value_fen: Fen(9),
+            threshold_fen: Fen(5),
+            evidence: vec![EntryId(5)],
+        }],
         state_number: 3,
         evaluated_day: Day(20_001),
     };
     let cases = rows(&Cases, &encoded(&case), &[]);
     check(&Cases, &cases);
     assert_eq!((&cases[0]["step"], &cases[0]["level"]), (&Value::from("raised"), &Value::from("M")));
+    assert_eq!(cases[0]["findings"][0]["evidence"], serde_json::json!(["0000000000000005"]));
+}
+
+#[test]
+fn a_subject_record_tells_its_entries_and_what_it_corrects() {
+    let (day, month) = (Day(20_000), Month::from_yyyymm(202_410).expect("a month"));
+    let one = Entry {
+        kind: Kind::Expense,
+        category: Category::MedicalInpatient,
+        cause: Cause::Illness,
+        amount_fen: Fen(5),
+        day,
+        month,
+        months: 1,
+        code: "",
+        value: "",
+    };
+    let correction = SubjectEntry {
+        event: Hash64(0x100),
+        ordinal: 1,
+        source: "health-insurance",
+        event_type: "medical_settlement",
+        op: Op::Correct,
+        corrects: Some(Hash64(2)),
+        content: Hash64(3),
+        person: None,
+        household: Some(household()),
+        occurred_day: day,
+        reported_at_ms: 1_728_000_000_001,
+        document: None,
+        entries: vec![one, one],
+        origin: Origin { topic: "feeds.health-insurance", partition: 1, offset: 2 },
+    };
+    let found = rows(&SubjectEntries, &encoded(&correction), &[]);
+    check(&SubjectEntries, &found);
+    assert_eq!(found[0]["entries"], serde_json::json!(["0000000000000200", "0000000000000201"]));
+    assert_eq!((&found[0]["op"], &found[0]["corrects"]), (&"correct".into(), &"0000000000000002".into()));
+    assert_eq!(found[0]["subject"], Value::from(household().to_string()));
+}
+
+#[test]
+fn a_scorecard_carries_the_bounds_of_its_delays_and_a_request_who_asked() {
+    let mut card = Scorecard::new("water", Month::from_yyyymm(202_410).expect("a month"));
+    card.delay(Day(20_000), Day(20_004));
+    let cards = rows(&Scorecards, &encoded(&card), &[]);
+    check(&Scorecards, &cards);
+    assert_eq!((&cards[0]["delays"][4], &cards[0]["delay_days_max"][4]), (&Value::from(1), &Value::from(5)));
+    let request = ExplainRequest {
+        asked_at_ms: 1_728_000_000_001,
+        asked_by: "auditor".to_owned(),
+        account: "li".to_owned(),
+        host: "office-1".to_owned(),
+        household: household(),
+        answered_from: "topics".to_owned(),
+    };
+    let requests = rows(&ExplainLog, &encoded(&request), &[]);
+    check(&ExplainLog, &requests);
+    assert_eq!(requests[0]["asked_at"], Value::from("1728000000.001"));
 }
 
 #[test]
@@ -208,7 +283,7 @@ fn a_dead_letter_is_archived_without_its_bytes() {
 #[test]
 fn the_calendar_makes_no_row_and_garbage_halts() {
     let marker = DayClosed { day: Day(1), from: "x/0".to_owned(), of: 1, policies_offset: 0, coverage: Vec::new() };
-    for mapper in [&Entries as &dyn RowMapper, &HouseholdStates, &Cases] {
+    for mapper in [&Entries as &dyn RowMapper, &SubjectEntries, &HouseholdStates, &Cases] {
         assert_eq!(rows(mapper, &encoded(&marker), &[]), Vec::<Value>::new(), "{}", mapper.table());
     }
     let record = Record {

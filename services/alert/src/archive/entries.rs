@@ -116,8 +116,9 @@ fn shared<'a>(
     }
 }
 
-fn hash(document: Option<Hash64>) -> String {
-    document.map(|document| document.to_string()).unwrap_or_default()
+/// A hash in text; empty for none.
+pub(super) fn hash(hash: Option<Hash64>) -> String {
+    hash.map(|hash| hash.to_string()).unwrap_or_default()
 }
 
 /// An instant as ClickHouse reads a `DateTime64(3)`: seconds with three decimals.

@@ -4,8 +4,8 @@
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
-use schemas::records::{Case, HouseholdState};
-use schemas::{Cause, Class};
+use schemas::records::{Case, Finding, HouseholdState};
+use schemas::{Cause, Class, Month};
 use serde::Serialize;
 
 use super::{letter, line, named, place};
@@ -26,6 +26,7 @@ struct StateRow {
     registered_day: Option<String>,
     classes: Vec<&'static str>,
     members: usize,
+    provisional_members: i32,
     surveyed_day: Option<String>,
     surveyed_members: Option<i32>,
     unreported_income_fen: Option<i64>,
@@ -52,8 +53,41 @@ struct CaseRow<'a> {
     level: &'static str,
     causes: Vec<&'static str>,
     rules: Vec<&'a str>,
+    findings: Vec<FindingRow<'a>>,
     state_number: i64,
     evaluated_day: String,
+}
+
+/// A finding that holds.
+#[derive(Debug, Serialize)]
+struct FindingRow<'a> {
+    rule: &'a str,
+    warning_id: &'a str,
+    opening_entry: String,
+    since_day: String,
+    level: &'static str,
+    cause: &'static str,
+    month: Option<i32>,
+    value_fen: i64,
+    threshold_fen: i64,
+    evidence: Vec<String>,
+}
+
+impl<'a> FindingRow<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            rule: &finding.rule,
+            warning_id: &finding.warning_id,
+            opening_entry: finding.opening_entry.to_string(),
+            since_day: finding.since_day.to_string(),
+            level: finding.level.letter(),
+            cause: finding.cause.code(),
+            month: finding.month.map(Month::yyyymm),
+            value_fen: finding.value_fen.0,
+            threshold_fen: finding.threshold_fen.0,
+            evidence: finding.evidence.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 impl RowMapper for HouseholdStates {
@@ -84,6 +118,7 @@ impl RowMapper for HouseholdStates {
             registered_day: state.registered_day.map(|day| day.to_string()),
             classes: state.classes.iter().map(|class| Class::name(*class)).collect(),
             members: state.members.len(),
+            provisional_members: state.provisional_members,
             surveyed_day: survey.map(|survey| survey.day.to_string()),
             surveyed_members: survey.map(|survey| survey.members + survey.members_since),
             unreported_income_fen: survey.map(|survey| survey.unreported_income_fen.0),
@@ -114,6 +149,7 @@ impl RowMapper for Cases {
             level: letter(case.level),
             causes: case.causes.iter().map(|cause| Cause::code(*cause)).collect(),
             rules: case.findings.iter().map(|finding| finding.rule.as_str()).collect(),
+            findings: case.findings.iter().map(FindingRow::of).collect(),
             state_number: case.state_number,
             evaluated_day: case.evaluated_day.to_string(),
         };

@@ -3,7 +3,10 @@
 
 mod dead_letters;
 mod entries;
+mod explain_log;
 mod households;
+mod scorecards;
+mod subject_entries;
 mod warnings;
 
 use runtime::archive::{ArchivePlan, Mode};
@@ -13,7 +16,10 @@ use serde::Serialize;
 
 pub use dead_letters::DeadLetters;
 pub use entries::Entries;
+pub use explain_log::{ExplainLog, explain_row};
 pub use households::{Cases, HouseholdStates};
+pub use scorecards::Scorecards;
+pub use subject_entries::SubjectEntries;
 pub use warnings::{Warnings, row as warning_row};
 
 /// The version of the mapping of tables that are filled by recorded intents: raised when a mapper makes other rows of
@@ -26,12 +32,18 @@ pub fn plans() -> Vec<ArchivePlan> {
         ArchivePlan {
             group: "archive",
             mode: Mode::Intents { schema: MAPPING_VERSION },
-            mappers: vec![Box::new(Warnings), Box::new(Entries), Box::new(DeadLetters)],
+            mappers: vec![
+                Box::new(Warnings),
+                Box::new(Entries),
+                Box::new(SubjectEntries),
+                Box::new(DeadLetters),
+                Box::new(ExplainLog),
+            ],
         },
         ArchivePlan {
             group: "archive-upserts",
             mode: Mode::Upserts,
-            mappers: vec![Box::new(HouseholdStates), Box::new(Cases)],
+            mappers: vec![Box::new(HouseholdStates), Box::new(Cases), Box::new(Scorecards)],
         },
     ]
 }
