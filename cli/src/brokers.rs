@@ -27,7 +27,8 @@ pub(crate) struct Brokers {
     pub(crate) kafka_setting: Vec<(String, String)>,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+/// Reads KEY=VALUE.
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
     pair.ok_or_else(|| format!("`{text}` is not KEY=VALUE"))
 }

@@ -6,8 +6,10 @@ mod brokers;
 mod calendar_watch;
 mod clickhouse;
 mod close_day;
+mod columns;
 mod dashboards;
 mod demo;
+mod explain;
 mod files;
 mod judge_files;
 mod memory_pipeline;
@@ -46,6 +48,8 @@ enum Command {
     CloseDay(close_day::CloseDayArgs),
     /// Runs scenarios and compares what is warned of with what is expected.
     Scenario(scenario::ScenarioArgs),
+    /// Explains a household: months, members, entries and their origin, why warnings stand.
+    Explain(explain::ExplainArgs),
     /// Compares what a run on real servers left behind with what it must be.
     Audit(audit::AuditArgs),
     /// Publishes a city to running services and tells how it went.
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Command::Publish(args) => publish::run(&args),
         Command::CloseDay(args) => close_day::run(&args),
         Command::Scenario(args) => scenario::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Demo(args) => demo::live::run(&args),
         Command::Embedded(args) => demo::embedded::run(&args),

@@ -1,15 +1,16 @@
 //! Reads topics of a real cluster from their first to their last committed record. It does not know what they hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use runtime::stage::{Header, Record};
+
+use crate::brokers::Brokers;
 
 /// How long a broker may take for one request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(20);
@@ -18,8 +19,13 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 
 /// A consumer without a group that sees committed records only, and says where a partition ends.
 pub(crate) fn consumer(brokers: &str) -> Result<BaseConsumer> {
-    ClientConfig::new()
-        .set("bootstrap.servers", brokers)
+    consumer_of(&Brokers::plain(brokers))
+}
+
+/// The same, for brokers that may ask for a login.
+pub(crate) fn consumer_of(brokers: &Brokers) -> Result<BaseConsumer> {
+    brokers
+        .config()
         // librdkafka asks for a group's name even where none is used.
         .set("group.id", "backstop-reader")
         .set("enable.auto.commit", "false")
@@ -27,6 +33,8 @@ pub(crate) fn consumer(brokers: &str) -> Result<BaseConsumer> {
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "error")
         .set("fetch.message.max.bytes", "4194304")
+        // How long a broker waits for more before it says that a partition is at its end.
+        .set("fetch.wait.max.ms", "50")
         .create()
         .context("the Kafka client refuses its settings")
 }
@@ -56,16 +64,41 @@ pub(crate) fn for_each_from(
     take: &mut dyn FnMut(&Record<'_>) -> Result<()>,
 ) -> Result<(u64, BTreeMap<i32, i64>)> {
     let consumer = consumer(brokers)?;
-    let count = partitions(&consumer, topic)?;
-    let mut list = TopicPartitionList::new();
-    for partition in 0..count {
+    let mut starts = BTreeMap::new();
+    for partition in 0..partitions(&consumer, topic)? {
         let offset = from.get(&partition).map_or(Offset::Beginning, |offset| Offset::Offset(*offset));
-        list.add_partition_offset(topic, partition, offset)?;
+        starts.insert(partition, offset);
+    }
+    read(&consumer, topic, &starts, take)
+        .map(|(records, next)| (records, from.clone().into_iter().chain(next).collect()))
+}
+
+/// Shows every committed record of some partitions to `take`, each partition in its order.
+pub(crate) fn for_each_in(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partitions: &BTreeSet<i32>,
+    take: &mut dyn FnMut(&Record<'_>) -> Result<()>,
+) -> Result<()> {
+    let starts = partitions.iter().map(|partition| (*partition, Offset::Beginning)).collect();
+    read(consumer, topic, &starts, take).map(drop)
+}
+
+/// Reads partitions from where they start to their ends; how many records, and where the next read goes on.
+fn read(
+    consumer: &BaseConsumer,
+    topic: &str,
+    starts: &BTreeMap<i32, Offset>,
+    take: &mut dyn FnMut(&Record<'_>) -> Result<()>,
+) -> Result<(u64, BTreeMap<i32, i64>)> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in starts {
+        list.add_partition_offset(topic, *partition, *offset)?;
     }
     consumer.assign(&list).with_context(|| format!("read {topic}"))?;
-    let mut next = from.clone();
+    let mut next = BTreeMap::new();
     let (mut records, mut ended, mut heard) = (0, 0, Instant::now());
-    while ended < count {
+    while ended < starts.len() {
         match consumer.poll(Duration::from_millis(100)) {
             None if heard.elapsed() > SILENCE_LIMIT => {
                 bail!("{topic} brought nothing for {} s before its end", SILENCE_LIMIT.as_secs())

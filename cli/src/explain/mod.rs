@@ -1,0 +1,71 @@
+//! `backstop explain`: why the picture of a household is as it is, for a verifier at the door and an auditor. Who asks
+//! is written down before anything is read. It changes nothing else.
+
+mod answer;
+mod asked;
+mod gather;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod text;
+mod trace;
+
+use anyhow::{Context, Result, bail};
+use clap::{ArgGroup, Args};
+use schemas::HouseholdCode;
+
+use crate::brokers::{Brokers, setting};
+use crate::columns::tell;
+use crate::topic;
+
+/// Which household, and where to read.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("place").required(true).args(["brokers", "clickhouse"])))]
+pub(crate) struct ExplainArgs {
+    /// The household's code of 16 digits.
+    #[arg(value_parser = household)]
+    household: HouseholdCode,
+    /// Read the topics: Kafka's brokers, HOST:PORT separated by commas.
+    #[arg(long)]
+    brokers: Option<String>,
+    /// A setting of the Kafka client, KEY=VALUE, repeatable: how to log in to production's brokers.
+    #[arg(long, value_parser = setting, requires = "brokers")]
+    kafka_setting: Vec<(String, String)>,
+    /// Read the archive: ClickHouse's HTTP address, as http://HOST:PORT.
+    #[arg(long)]
+    clickhouse: Option<String>,
+    /// Who asks; without it the account that runs the command. Both are written down.
+    #[arg(long)]
+    asked_by: Option<String>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn household(text: &str) -> Result<HouseholdCode, String> {
+    HouseholdCode::parse(text).map_err(|fault| fault.to_string())
+}
+
+/// Writes down who asks, then answers.
+pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
+    const UNLOGGED: &str = "who asks cannot be written down, so there is no answer";
+    let asked_by = args.asked_by.as_deref();
+    let found = match (&args.brokers, &args.clickhouse) {
+        (Some(brokers), _) => {
+            let brokers = Brokers { brokers: brokers.clone(), kafka_setting: args.kafka_setting.clone() };
+            let request = asked::request(args.household, asked_by, "topics")?;
+            asked::tell_topic(&brokers, &request).context(UNLOGGED)?;
+            gather::from_topics(&topic::consumer_of(&brokers)?, args.household)?
+        }
+        (None, Some(url)) => {
+            let request = asked::request(args.household, asked_by, "clickhouse")?;
+            asked::tell_clickhouse(url, &request).context(UNLOGGED)?;
+            gather::from_clickhouse(url, args.household)?
+        }
+        (None, None) => bail!("give --brokers or --clickhouse"),
+    };
+    let Some(answer) = answer::of(&args.household.to_string(), &found) else {
+        bail!("nothing was ever said of household {}: is the code right?", args.household)
+    };
+    tell(&if args.json { serde_json::to_string_pretty(&answer)? } else { text::of(&answer) })
+}
