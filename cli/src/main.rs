@@ -13,6 +13,7 @@ mod explain;
 mod files;
 mod judge_files;
 mod memory_pipeline;
+mod parked;
 mod policy;
 mod privacy;
 mod publish;
@@ -50,6 +51,8 @@ enum Command {
     Scenario(scenario::ScenarioArgs),
     /// Explains a household: months, members, entries and their origin, why warnings stand.
     Explain(explain::ExplainArgs),
+    /// Shows which records wait, by department and age.
+    Parked(parked::ParkedArgs),
     /// Compares what a run on real servers left behind with what it must be.
     Audit(audit::AuditArgs),
     /// Publishes a city to running services and tells how it went.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::CloseDay(args) => close_day::run(&args),
         Command::Scenario(args) => scenario::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Parked(args) => parked::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Demo(args) => demo::live::run(&args),
         Command::Embedded(args) => demo::embedded::run(&args),
