@@ -17,9 +17,14 @@ fn a_city_whose_services_are_killed_in_its_middle_is_warned_of_exactly_once() ->
     let line = last_line(&succeed(&mut demo)?)?;
     let warnings = [&line["warnings_topic"], &line["warnings_clickhouse"], &line["warnings_replayed"]];
     assert!(warnings[0].as_u64() > Some(0) && warnings[0] == warnings[1] && warnings[1] == warnings[2], "{line}");
-    for name in
-        ["warnings_different", "states_different", "cases_different", "rows_duplicated", "citizen_numbers_found"]
-    {
+    for name in [
+        "warnings_different",
+        "states_different",
+        "cases_different",
+        "explanations_different",
+        "rows_duplicated",
+        "citizen_numbers_found",
+    ] {
         assert_eq!(line[name].as_i64(), Some(0), "{name} in {line}");
     }
     assert!(line["citizen_numbers_searched"].as_u64() > Some(300), "{line}");

@@ -3,6 +3,7 @@
 //! and looks for citizen numbers. It does not change anything.
 
 mod compare;
+mod explained;
 mod gather;
 mod table;
 
@@ -83,6 +84,8 @@ pub(crate) struct Findings {
     pub(crate) states_different: usize,
     /// Open cases that it does not have.
     pub(crate) cases_different: usize,
+    /// Households whose explanation from the topics is not the one from ClickHouse, of a few.
+    pub(crate) explanations_different: usize,
     /// Rows of the intents' tables that stand there more than once.
     pub(crate) rows_duplicated: i64,
     /// Different citizen numbers in the feeds.
@@ -111,6 +114,7 @@ impl Findings {
             ("warnings that differ between topic, ClickHouse and replay", self.warnings_different as i64),
             ("states that differ from the memory pipeline's", self.states_different as i64),
             ("open cases that differ from the memory pipeline's", self.cases_different as i64),
+            ("explanations that differ between topics and ClickHouse", self.explanations_different as i64),
             ("rows in ClickHouse more than once", self.rows_duplicated),
             ("citizen numbers where none may be", self.citizen_numbers_found as i64),
         ] {
@@ -153,17 +157,22 @@ pub(crate) fn audit(args: &AuditArgs) -> Result<Findings> {
     live.count_into(&mut findings);
 
     let mut replay = MemoryPipeline::replay(&settings)?;
-    topic::for_each(&args.brokers, "households.entries", |record| replay.copy(record))?;
+    let mut explained = explained::Chosen::default();
+    topic::for_each(&args.brokers, "households.entries", |record| {
+        explained.look(record)?;
+        replay.copy(record)
+    })?;
     replay.run()?;
     let replayed = replay.warnings_by_id()?;
 
-    let archived =
-        table::warnings(&args.clickhouse, live.warnings.len(), std::time::Duration::from_secs(args.limit_s))?;
+    let limit = std::time::Duration::from_secs(args.limit_s);
+    let archived = table::warnings(&args.clickhouse, live.warnings.len(), limit)?;
     let expected = table::as_rows(&live.warnings)?;
     findings.warnings_topic = live.warnings.len();
     findings.warnings_clickhouse = archived.len();
     findings.warnings_replayed = replayed.len();
     findings.warnings_different = different(&live.warnings, &replayed) + different(&expected, &archived);
+    findings.explanations_different = explained.different(&args.brokers, &args.clickhouse, &live.cases, limit)?;
     findings.rows_duplicated = table::duplicated(&args.clickhouse)?;
 
     let mut whole = MemoryPipeline::new(&settings)?;
@@ -227,12 +236,13 @@ mod tests {
     #[test]
     fn a_sound_run_has_no_fault_and_each_fault_has_its_sentence() {
         assert_eq!(sound().faults(), Vec::<String>::new());
-        let rows: [(Spoil, &str); 8] = [
+        let rows: [(Spoil, &str); 9] = [
             (|f| f.events = 11, "events"),
             (|f| f.parked = 0, "subject records"),
             (|f| f.warnings_different = 1, "warnings"),
             (|f| f.states_different = 1, "states"),
             (|f| f.cases_different = 1, "open cases"),
+            (|f| f.explanations_different = 1, "explanations"),
             (|f| f.rows_duplicated = 1, "more than once"),
             (|f| f.citizen_numbers_found = 1, "citizen numbers"),
             (|f| f.warnings_topic = 0, "no warning"),

@@ -8,7 +8,8 @@ use schemas::codec;
 use schemas::records::ExplainRequest;
 
 use crate::brokers::{Brokers, Handed, Publisher};
-use crate::{clickhouse, topic};
+use crate::clickhouse::{self, Server};
+use crate::topic;
 
 /// The topic of the requests.
 const TOPIC: &str = "explain.log";
@@ -61,12 +62,13 @@ pub(super) fn tell_topic(brokers: &Brokers, request: &ExplainRequest) -> Result<
 }
 
 /// Writes the request into the table.
-pub(super) fn tell_clickhouse(url: &str, request: &ExplainRequest) -> Result<()> {
+pub(super) fn tell_clickhouse(server: &Server, request: &ExplainRequest) -> Result<()> {
     let mut line = Vec::new();
     alert::archive::explain_row(request, &mut line).map_err(anyhow::Error::msg)?;
     let row = String::from_utf8(line).context("a row is text")?;
     let settings = "SETTINGS async_insert = 0, date_time_input_format = 'best_effort'";
-    clickhouse::lines(url, &format!("INSERT INTO backstop.explain_log {settings} FORMAT JSONEachRow {row}"), |_| Ok(()))
+    let insert = format!("INSERT INTO backstop.explain_log {settings} FORMAT JSONEachRow {row}");
+    clickhouse::ask(server, &insert, |_| Ok(()))
 }
 
 #[cfg(test)]

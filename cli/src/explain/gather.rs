@@ -15,7 +15,8 @@ use schemas::{EntryId, HouseholdCode};
 use serde::de::DeserializeOwned;
 
 use super::rows::{EntryRow, Found, WarningRow};
-use crate::{clickhouse, topic};
+use crate::clickhouse::{self, Server};
+use crate::topic;
 
 /// Topics of households go by village: the first 12 digits of the code.
 const BY_VILLAGE: Placement = Placement::ByKeyPrefix(12);
@@ -129,37 +130,37 @@ fn at(record: &Record<'_>) -> String {
 }
 
 /// Everything about the household in the archive.
-pub(super) fn from_clickhouse(url: &str, household: HouseholdCode) -> Result<Found> {
+pub(crate) fn from_clickhouse(server: &Server, household: HouseholdCode) -> Result<Found> {
     let code = household.to_string();
     let county = household.county();
     let of_household = |table: &str| format!("SELECT * FROM backstop.{table} WHERE household = '{code}'");
     let mut found = Found {
-        entries: query(url, &of_household("entries"))?,
-        state: query(url, &of_household("household_states FINAL"))?.pop(),
-        case: query(url, &of_household("cases FINAL"))?.pop(),
+        entries: query(server, &of_household("entries"))?,
+        state: query(server, &of_household("household_states FINAL"))?.pop(),
+        case: query(server, &of_household("cases FINAL"))?.pop(),
         // The table is sorted by county first.
-        warnings: query(url, &format!("{} AND county = '{county}'", of_household("warnings")))?,
+        warnings: query(server, &format!("{} AND county = '{county}'", of_household("warnings")))?,
         ..Found::default()
     };
     let keys: Vec<String> = found.subject_keys(&code).iter().map(|key| format!("'{key}'")).collect();
     let list = keys.join(", ");
-    found.subjects = query(url, &format!("SELECT * FROM backstop.subject_entries WHERE subject IN ({list})"))?;
+    found.subjects = query(server, &format!("SELECT * FROM backstop.subject_entries WHERE subject IN ({list})"))?;
     let moved: Vec<EntryId> = found.to_look_for_elsewhere().into_iter().collect();
     for part in moved.chunks(ENTRIES_PER_QUERY) {
         let ids: Vec<String> = part.iter().map(|id| format!("'{id}'")).collect();
         let list = ids.join(", ");
         let select = format!("SELECT * FROM backstop.entries WHERE entry IN ({list}) AND household != '{code}'");
-        found.elsewhere.extend(query(url, &select)?);
+        found.elsewhere.extend(query(server, &select)?);
     }
     Ok(found)
 }
 
-fn query<T: DeserializeOwned>(url: &str, select: &str) -> Result<Vec<T>> {
+fn query<T: DeserializeOwned>(server: &Server, select: &str) -> Result<Vec<T>> {
     let mut rows = Vec::new();
-    clickhouse::lines(url, &format!("{select} {AS_WRITTEN}"), |line| {
+    clickhouse::ask(server, &format!("{select} {AS_WRITTEN}"), |line| {
         match serde_json::from_str(line) {
             Ok(row) => rows.push(row),
-            Err(fault) => bail!("a row of ClickHouse at {url} does not read: {fault}: {line}"),
+            Err(fault) => bail!("a row of ClickHouse at {} does not read: {fault}: {line}", server.url),
         }
         Ok(())
     })?;

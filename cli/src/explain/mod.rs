@@ -10,11 +10,14 @@ mod tests;
 mod text;
 mod trace;
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 use schemas::HouseholdCode;
 
 use crate::brokers::{Brokers, setting};
+use crate::clickhouse::Server;
 use crate::columns::tell;
 use crate::topic;
 
@@ -34,6 +37,12 @@ pub(crate) struct ExplainArgs {
     /// Read the archive: ClickHouse's HTTP address, as http://HOST:PORT.
     #[arg(long)]
     clickhouse: Option<String>,
+    /// The ClickHouse user, who may read the archive and add to `explain_log`.
+    #[arg(long, default_value = "default", requires = "clickhouse")]
+    clickhouse_user: String,
+    /// A file that holds this user's password; without it the password is empty.
+    #[arg(long, requires = "clickhouse")]
+    clickhouse_password_file: Option<PathBuf>,
     /// Who asks; without it the account that runs the command. Both are written down.
     #[arg(long)]
     asked_by: Option<String>,
@@ -44,6 +53,14 @@ pub(crate) struct ExplainArgs {
 
 fn household(text: &str) -> Result<HouseholdCode, String> {
     HouseholdCode::parse(text).map_err(|fault| fault.to_string())
+}
+
+fn server(args: &ExplainArgs, url: &str) -> Result<Server> {
+    let password = match &args.clickhouse_password_file {
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?,
+        None => String::new(),
+    };
+    Ok(Server { url: url.to_owned(), user: args.clickhouse_user.clone(), password: password.trim_end().to_owned() })
 }
 
 /// Writes down who asks, then answers.
@@ -59,8 +76,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         }
         (None, Some(url)) => {
             let request = asked::request(args.household, asked_by, "clickhouse")?;
-            asked::tell_clickhouse(url, &request).context(UNLOGGED)?;
-            gather::from_clickhouse(url, args.household)?
+            let server = server(args, url)?;
+            asked::tell_clickhouse(&server, &request).context(UNLOGGED)?;
+            gather::from_clickhouse(&server, args.household)?
         }
         (None, None) => bail!("give --brokers or --clickhouse"),
     };
@@ -68,4 +86,13 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         bail!("nothing was ever said of household {}: is the code right?", args.household)
     };
     tell(&if args.json { serde_json::to_string_pretty(&answer)? } else { text::of(&answer) })
+}
+
+/// The explanation as text from the topics and from ClickHouse, for the audit, which compares them. Nobody sees it, so
+/// nobody is written down.
+pub(crate) fn both(brokers: &str, clickhouse: &str, household: HouseholdCode) -> Result<[String; 2]> {
+    let consumer = topic::consumer(brokers)?;
+    let of = |found| answer::of(&household.to_string(), &found).map(|answer| text::of(&answer)).unwrap_or_default();
+    let server = Server::plain(clickhouse);
+    Ok([of(gather::from_topics(&consumer, household)?), of(gather::from_clickhouse(&server, household)?)])
 }
