@@ -11,6 +11,9 @@ use schemas::{Day, Month};
 /// one more is passed over, which [`Scorecards::note`] and [`Scorecards::delay`] say.
 const CARDS_MAX: usize = 2_048;
 
+/// The bounds of the delays that become figures, in days: fewer than a card has, since figures are told each second.
+const FIGURE_DAYS_MAX: [i32; 9] = [1, 3, 7, 14, 30, 60, 90, 180, 365];
+
 /// Something that a department's record was, besides applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -179,21 +182,25 @@ impl Scorecards {
         self.cards = cards;
     }
 
-    /// The month of `today` and the one before as figures, labelled `department/month/what`; a delay's label ends
-    /// with the bucket's bound, as a histogram of Prometheus has it.
+    /// The month of `today` and the one before as figures, labelled `department/month/what`, as far as there is
+    /// something to count; a delay's label ends with the bucket's bound, as a histogram of Prometheus has it.
     pub(super) fn figures(&self, today: Day, figures: &mut Figures) {
         let month = today.month();
         for card in self.cards.iter().map(|held| &held.card).filter(|card| (0..=1).contains(&month.since(card.month))) {
-            let label = |what: &str| format!("{}/{what}", card.key());
-            for (what, count) in counts(card) {
-                figures.add("scorecard_records", label(what), count);
+            let key = card.key();
+            for (what, count) in counts(card).into_iter().filter(|(_, count)| *count > 0) {
+                figures.add("scorecard_records", format!("{key}/{what}"), count);
             }
-            let bounds = DELAY_DAYS_MAX.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
-            let mut sum = 0;
-            for (bound, count) in bounds.zip(&card.delays) {
-                sum += count;
-                figures.add("scorecard_delay_records", label(&bound), sum);
+            let applied: i64 = card.delays.iter().sum();
+            if applied == 0 {
+                continue;
             }
+            for bound in FIGURE_DAYS_MAX {
+                let buckets = DELAY_DAYS_MAX.iter().take_while(|max| **max <= bound).count();
+                let within = card.delays.iter().take(buckets).sum();
+                figures.add("scorecard_delay_records", format!("{key}/{bound}"), within);
+            }
+            figures.add("scorecard_delay_records", format!("{key}/+Inf"), applied);
         }
     }
 }
@@ -297,6 +304,11 @@ mod tests {
     }
 
     #[test]
+    fn the_bounds_of_figures_are_bounds_of_the_cards() {
+        assert!(FIGURE_DAYS_MAX.iter().all(|bound| DELAY_DAYS_MAX.contains(bound)));
+    }
+
+    #[test]
     fn figures_are_of_this_month_and_the_one_before_and_delays_add_up() {
         let mut cards = Scorecards::default();
         for (occurred, reported) in [(-2, 0), (-400, 0), (-70, -70)] {
@@ -306,8 +318,9 @@ mod tests {
         cards.figures(MARCH, &mut figures);
         let value = |label: &str| figures.rows.iter().find(|(_, found, _)| found == label).map(|(_, _, value)| *value);
         assert_eq!(value("water/2025-03/1"), Some(0));
-        assert_eq!(value("water/2025-03/2"), Some(1));
+        assert_eq!(value("water/2025-03/3"), Some(1));
         assert_eq!(value("water/2025-03/+Inf"), Some(2));
+        assert_eq!(value("water/2025-03/parked"), None);
         assert_eq!(value("water/2024-12/+Inf"), None);
     }
 }
