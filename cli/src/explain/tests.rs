@@ -9,10 +9,10 @@ use schemas::HouseholdCode;
 
 use super::gather::{Take, Topics};
 use super::rows::{EntryRow, Found, SubjectRow};
-use super::trace::{How, Line};
+use super::trace::{How, Line, Turn};
 use super::{answer, gather, text, trace};
 use crate::memory_pipeline::{MemoryPipeline, PipelineSettings};
-use crate::simulate::{City, DEPARTMENTS, Settings};
+use crate::simulate::{ChangeRates, City, DEPARTMENTS, Settings};
 
 /// The event with this number; its only entry has the same id.
 fn event(number: u64) -> String {
@@ -144,7 +144,10 @@ fn city() -> MemoryPipeline {
     let folder = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     let settings = PipelineSettings::read(&folder("schemas/feeds"), &folder("deploy")).expect("settings");
     let mut pipeline = MemoryPipeline::new(&settings).expect("a pipeline");
-    let mut city = City::new(Settings::new(10, 14, 1));
+    // Rates at which a few households see every kind of change within the run.
+    let changes =
+        ChangeRates { marriage_ppm: 50_000, split_ppm: 10_000, corrected_ppm: 60_000, ..ChangeRates::default() };
+    let mut city = City::new(Settings { changes, ..Settings::new(25, 14, 1) });
     while let Some(day) = city.next_day() {
         for record in day.iter() {
             pipeline.publish(DEPARTMENTS[usize::from(record.feed)], record.key, record.value).expect("published");
@@ -159,7 +162,8 @@ fn city() -> MemoryPipeline {
 fn what_an_explanation_rests_on_adds_up_to_the_months_of_the_state() {
     let city = city();
     let states = city.states().expect("states");
-    assert!(states.len() >= 10);
+    assert!(states.len() >= 25);
+    let mut seen = BTreeSet::new();
     for state in states {
         let found = gather::from_topics(&city, state.household).expect("read");
         let answer = answer::of(&state.household.to_string(), &found).expect("known");
@@ -175,13 +179,45 @@ fn what_an_explanation_rests_on_adds_up_to_the_months_of_the_state() {
         for line in answer.numbers.iter().flat_map(|number| &number.entries) {
             assert!(!line.origin.is_empty() && !line.reported_day.is_empty(), "{line:?}");
         }
+        for line in answer.numbers.iter().flat_map(|number| &number.entries).chain(&answer.facts) {
+            let how = |turn: &Option<Turn>| turn.as_ref().map(|turn| name(&turn.how));
+            seen.extend(how(&line.came).into_iter().chain(how(&line.ended)));
+        }
         let shown = text::of(&answer);
         assert!(shown.starts_with(&format!("Household {}, state {}", state.household, state.number)), "{shown}");
     }
+    for how in ["moved", "corrected", "retracted", "waited", "said_anew"] {
+        assert!(seen.contains(how), "{how} is not among {seen:?}");
+    }
+}
+
+fn name(how: &How) -> String {
+    serde_json::to_value(how).expect("JSON")["how"].as_str().expect("a name").to_owned()
 }
 
 #[test]
 fn a_household_of_which_nothing_was_said_has_no_explanation() {
     let household = HouseholdCode::parse("4310231012050007").expect("a code");
     assert!(answer::of(&household.to_string(), &Found::default()).is_none());
+}
+
+#[test]
+fn without_a_record_of_who_asks_there_is_no_answer() {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: super::ExplainArgs,
+    }
+    // Nobody listens on the first port.
+    let line = ["explain", "4310231012050007", "--clickhouse", "http://127.0.0.1:1"];
+    let args = <Line as clap::Parser>::try_parse_from(line).expect("a command line").args;
+    let fault = format!("{:#}", super::run(&args).expect_err("no server"));
+    assert!(fault.contains("cannot be written down, so there is no answer"), "{fault}");
+    for wrong in [
+        &["explain", "4310231012050007"][..],
+        &["explain", "4310231012050007", "--clickhouse", "http://a", "--brokers", "b"],
+        &["explain", "431023101205000X", "--brokers", "b"],
+    ] {
+        assert!(<Line as clap::Parser>::try_parse_from(wrong).is_err(), "{wrong:?}");
+    }
 }

@@ -30,7 +30,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use schemas::Day;
 
-use changes::ChangeRates;
+pub(crate) use changes::ChangeRates;
 pub(crate) use city::{City, Settings};
 pub(crate) use defects::Rates;
 pub(crate) use events::DEPARTMENTS;
