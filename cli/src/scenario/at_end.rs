@@ -118,8 +118,8 @@ impl Look<'_> {
         }
         if let Some(Yuan(wanted)) = expected.net_pc_yuan {
             let [state] = states.as_slice() else { bail!("`net_pc_yuan` is that of one known household") };
-            let net_pc = MeasureOf { measure: Measure::NetPc, instead: None, without_wage: false };
-            let found = self.read(state, |household| household.measure(&net_pc, None))?;
+            let net_pc = MeasureOf { measure: Measure::NetPc, instead: None };
+            let found = self.read(state, |household| household.measure(&net_pc))?;
             pairs.push((format!("net_pc {wanted} yuan"), found.map_or_else(|| "net_pc of nobody".to_owned(), said)));
         }
         for (category, Yuan(wanted)) in &expected.sums {
@@ -143,7 +143,7 @@ impl Look<'_> {
         let set = self.book.at(i64::MAX, self.calendar.day.plus(-1));
         let county = state.household.county();
         let policy = set.of(county).with_context(|| format!("no policy holds in the county {county}"))?;
-        Ok(read(&Household::new(state, policy, self.calendar, &[])))
+        Ok(read(&Household::new(state, policy, self.calendar)))
     }
 }
 
