@@ -183,7 +183,7 @@ impl<'p> Cores<'p> {
             state,
             self.cases.get(&household),
             policy,
-            (calendar, &coverage(household, calendar)),
+            alert_core::Now { calendar, coverage: &coverage(household, calendar) },
             occasion,
         );
         self.undecided.insert(household, undecided(&outcome));
@@ -221,8 +221,9 @@ impl<'p> Cores<'p> {
         for (house, picture) in pictures {
             let state = state(code(*house), picture);
             let policy = self.policies.of(state.household.county()).expect("every county has a policy");
-            let about = (calendar, &*coverage(state.household, calendar));
-            let outcome = alert_core::evaluate(&state, None, policy, about, Occasion::News);
+            let heard = coverage(state.household, calendar);
+            let now = alert_core::Now { calendar, coverage: &heard };
+            let outcome = alert_core::evaluate(&state, None, policy, now, Occasion::News);
             not_known.insert(state.household, undecided(&outcome));
             open.extend(outcome.case.map(|case| (state.household, case)));
         }
