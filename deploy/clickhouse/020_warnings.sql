@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS backstop.warnings
     cause          LowCardinality(String) COMMENT 'code of two digits',
     level          LowCardinality(String) COMMENT 'L, M or H',
     window         LowCardinality(String),
-    month          Nullable(UInt32) COMMENT 'yyyymm, where the rule looks at each month by itself',
+    month          UInt32 COMMENT 'yyyymm, where the rule looks at each month by itself; else 0',
     value_fen      Int64 COMMENT 'fen',
     threshold_fen  Int64 COMMENT 'fen',
     margin_fen     Int64 COMMENT 'fen',

@@ -217,9 +217,11 @@ impl Desk {
         loop {
             let (is_known, count) = (self.is_known(), self.kept.len());
             for (said, wait, since) in std::mem::take(&mut self.waiting) {
+                let is_there = |event: Option<u16>| self.kept.iter().any(|kept| Some(kept.event) == event);
                 let has_come = match wait {
-                    Wait::Subject => is_known,
-                    Wait::Original => self.kept.iter().any(|kept| Some(kept.event) == said.corrects),
+                    // What concerns an event that is there needs nobody to be known.
+                    Wait::Subject => is_known || is_there(Some(said.event)) || is_there(said.corrects),
+                    Wait::Original => is_there(said.corrects),
                     Wait::Day(_) => false,
                 };
                 if has_come {

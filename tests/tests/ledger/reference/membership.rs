@@ -64,6 +64,9 @@ pub(super) fn life_of(records: &[Said]) -> Life {
         }
     }
     life.stretches.retain(|stretch| stretch.to != Some(stretch.from));
+    // Who had left before the household of his last day began has nobody to leave his bills to.
+    let last_day = life.stretches.last().and_then(|last| last.to);
+    life.death = life.death.filter(|death| last_day == Some(*death));
     life.merged = merged(records);
     life
 }

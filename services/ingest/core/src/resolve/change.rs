@@ -186,11 +186,13 @@ impl Resolver {
         }
     }
 
-    /// Whether what a record waits for has come. Days come with the calendar.
+    /// Whether what a record waits for has come. Days come with the calendar. What concerns an event that is in the ledger
+    /// needs nobody to be known: it may be what makes somebody known again.
     fn is_over(&self, parked: &ParkedRecord<'_>, about: &About<'_>, entry: &SubjectEntry<'_>) -> bool {
+        let has = |event| self.draft.ledger().has(event);
         match parked.wait {
-            Wait::UnknownSubject => about.is_known(),
-            Wait::Original => entry.corrects.is_some_and(|original| self.draft.ledger().has(original)),
+            Wait::UnknownSubject => about.is_known() || has(entry.event) || entry.corrects.is_some_and(has),
+            Wait::Original => entry.corrects.is_some_and(has),
             Wait::FutureDay(_) => false,
         }
     }

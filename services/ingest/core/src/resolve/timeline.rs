@@ -165,7 +165,7 @@ impl<'a> Timeline<'a> {
         let death = self.stretches.last().map(|last| last.membership.end);
         self.stretches.retain(|one| !is_empty(one));
         if let (Some(End::Died(day)), Some(last)) = (death, self.stretches.last_mut())
-            && last.membership.end == End::Moved(day)
+            && last.membership.end.day() == Some(day)
         {
             last.membership.end = End::Died(day);
         }
