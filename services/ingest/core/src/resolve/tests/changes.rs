@@ -143,6 +143,21 @@ fn a_paper_of_two_departments_counts_once_by_their_precedence() {
 }
 
 #[test]
+fn an_operation_that_says_nothing_is_let_in_by_its_original_though_nobody_is_known() {
+    let gone = |number| SubjectEntry { entries: vec![], ..retract(number, 1) };
+    let not_gone = SubjectEntry { entries: vec![], ..retract(4, 3) };
+    last_words(&[
+        (join(1 << 8, FARM), "7: +join@2024-10-04"),
+        (gone(2), "7: -join@2024-10-04"),
+        (SubjectEntry { entries: vec![], ..retract(5, 2) }, "7: +join@2024-10-04"),
+        (later(gone(6), 1), "7: -join@2024-10-04"),
+        (not_gone, "parked 1024 2024-10-05"),
+        (gone(3), "applied 1024"),
+        (SubjectEntry { entries: vec![], ..retract(7, 6) }, "7: +join@2024-10-04"),
+    ]);
+}
+
+#[test]
 fn papers_of_two_departments_leave_the_horizon_together() {
     let of = |source, event: SubjectEntry<'static>| SubjectEntry { source, document: Some(Hash64(5)), ..event };
     let mut subject = Subjected::new(Limits::default(), Some(PAST));
@@ -337,12 +352,16 @@ impl Town {
         })
     }
 
-    /// Delivers the oldest word; none is left when nothing is returned.
+    /// Delivers the oldest word of one household to another; none is left when nothing is returned. Words of a pair of
+    /// households lie in one partition each, so they keep their order; those of different pairs need not.
     fn deliver(&mut self, at: usize) -> Option<Vec<String>> {
         if self.words.is_empty() {
             return None;
         }
-        let word = self.words.remove(at % self.words.len());
+        let chosen = &self.words[at % self.words.len()];
+        let pair = (chosen.from, chosen.to);
+        let oldest = self.words.iter().position(|word| (word.from, word.to) == pair)?;
+        let word = self.words.remove(oldest);
         Some(self.change(word.to, |one, say| {
             let (ledger, calendar) = (one.ledger.clone(), one.calendar);
             one.resolver
