@@ -53,6 +53,8 @@ fn service(name: &str, key_file: &Path, folder: &Path) -> Result<Running> {
     let mut command = program(name)?;
     // Any free port: nobody reads the metrics here.
     command.envs(secured_settings()?).env("BACKSTOP_METRICS__ADDRESS", "127.0.0.1:0");
+    // Five hundred days are closed one after the other, and each waits for a transaction of every stage.
+    command.env("BACKSTOP_WORKER__TRANSACTION_MS", "20");
     if name == "ingest" {
         command.env("BACKSTOP_INGEST__KEY_FILE", key_file);
     }
