@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use adapter::{Asked, Cores, terms};
 use alert_core::PolicySet;
 use alert_core::policy::Book;
-use history::{Step, Who, yaml};
+use history::{Said, Step, Who, yaml};
 use picture::{Picture, Pictures, differences};
 use reference::World;
 
@@ -104,7 +104,8 @@ fn compare_reordered(steps: &[Step], seed: u64, cores: &Cores<'_>, (world, expec
     let expected_there = within(other_world.pictures.clone(), steps);
     let mut faults = vec![differences(&expected_there, &within(other.pictures(), steps))];
     // Who waits too long for somebody who is known only for a while is let in or not: that is a limit.
-    let is_within_limits = !world.has_expired && !other_world.has_expired && !has_early_death(steps);
+    let early = told_of_too_early(steps);
+    let is_within_limits = !world.has_expired && !other_world.has_expired && early.is_empty();
     if is_within_limits {
         faults.push(differences(expected, &expected_there));
     }
@@ -117,7 +118,8 @@ fn compare_reordered(steps: &[Step], seed: u64, cores: &Cores<'_>, (world, expec
     // let in what would have to wait now. A merger that waits, or does not, is known in the other household too.
     let waiting: BTreeSet<Who> = world.waiting.union(&other_world.waiting).copied().collect();
     let has_house = waiting.iter().any(|who| matches!(who, Who::House(_)));
-    subjects.retain(|who| !waiting.contains(who) && (!has_house || matches!(who, Who::Person(_))));
+    subjects
+        .retain(|who| !waiting.contains(who) && !early.contains(who) && (!has_house || matches!(who, Who::Person(_))));
     for who in subjects {
         if cores.ledgers.get(&who) != other.ledgers.get(&who) {
             let (one, other) = (cores.ledgers.get(&who), other.ledgers.get(&who));
@@ -131,15 +133,21 @@ fn compare_reordered(steps: &[Step], seed: u64, cores: &Cores<'_>, (world, expec
     if faults.is_empty() { String::new() } else { format!("in another order:\n  {}", faults.join("\n  ")) }
 }
 
-/// Whether a death is told before the first close that lies ahead at that close. Until then nothing waits for its day, so
-/// whether it is let in at once or waits depends on whether the person was known by then, if only for a while.
-fn has_early_death(steps: &[Step]) -> bool {
-    let Some(at) = steps.iter().position(|step| matches!(step, Step::Close(_))) else { return false };
-    let Step::Close(closed) = steps[at] else { return false };
-    steps[..at].iter().any(|step| {
-        let Step::Say(said) = step else { return false };
-        said.lines.iter().any(|line| line.code == "death" && line.day > closed.plus(1))
-    })
+/// Who was told of, before the first close, a death that lies ahead at that close, or something from before the horizon.
+/// Until then nothing waits for its day and nothing is too old, so whether it is let in or not depends on whether the
+/// person was known by then, if only for a while.
+fn told_of_too_early(steps: &[Step]) -> BTreeSet<Who> {
+    let closes = |step: &Step| if let Step::Close(day) = step { Some(*day) } else { None };
+    let Some((at, closed)) = steps.iter().enumerate().find_map(|(at, step)| Some((at, closes(step)?))) else {
+        return BTreeSet::new();
+    };
+    let today = closed.plus(1);
+    let is_too_early = |said: &Said| {
+        let is_ahead = said.lines.iter().any(|line| line.code == "death" && line.day > today);
+        is_ahead || said.occurred_day.month() < reference::oldest(today)
+    };
+    let said = steps[..at].iter().filter_map(|step| if let Step::Say(said) = step { Some(said) } else { None });
+    said.filter(|said| is_too_early(said)).map(Said::who).collect()
 }
 
 /// The seeds whose histories do not end as they must, in their order; no more are looked for once there are enough.
