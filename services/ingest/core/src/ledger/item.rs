@@ -1,7 +1,7 @@
 //! One event of one subject, packed: what tells a duplicate, what a correction reverses and what a move must say
 //! again. It does not know of which month it is.
 //!
-//! An item is a head and one row per entry; an item with one entry and no document has 44 bytes. A retraction has no
+//! An item is a head and one row per entry; an item with one payment and no document has 39 bytes. A retraction has no
 //! rows: what it takes back is said by the event that it names. Neither has a correction that leaves its subject out.
 //!
 //! | Bytes | Field of the head |
@@ -23,11 +23,10 @@
 //! |---|---|
 //! | 5 | amount in fen |
 //! | 3 | day, since 0000-03-01 |
-//! | 2 | first month, since year 0 |
-//! | 1 | months |
-//! | 1 | category |
+//! | 1 | category, and flags: 128 counts for other months than that of its day, 64 has a code or value |
 //! | 1 | kind (upper half) and cause (lower half) |
-//! | 1, 1 | lengths of code and value, which follow as text |
+//! | 2, 1 | first month, since year 0, and months; where the flag says so |
+//! | 1, 1 | lengths of code and value, which follow as text; where the flag says so |
 
 use schemas::records::{Entry, SubjectEntry};
 use schemas::{Category, Cause, Day, Fen, Hash64, HouseholdCode, Kind, Month, Op, Reason};
@@ -71,6 +70,11 @@ const HAS_DOCUMENT: u8 = 1;
 const CORRECTS: u8 = 2;
 const RETRACTS: u8 = 4;
 const HAS_HOUSEHOLD: u8 = 8;
+/// Flags in the byte of a row's category, of which there are fewer than 64.
+const OTHER_MONTHS: u8 = 128;
+const HAS_TEXTS: u8 = 64;
+const CATEGORY_BITS: u8 = 63;
+const _: () = assert!(Category::ALL.len() <= CATEGORY_BITS as usize + 1, "a category fits beside its flags");
 /// Where in an item the instant of its report begins.
 pub(super) const BEFORE_REPORTED: usize = 2 + 8 + 8;
 /// Bytes before the flags.
@@ -158,24 +162,23 @@ impl<'a> Item<'a> {
 fn read_row<'a>(rows: &mut Reader<'a>) -> Option<Entry<'a>> {
     let amount_fen = Fen(rows.narrow::<5>()?);
     let day = Day((rows.narrow::<3>()? + FIRST_DAY) as i32);
-    let month = Month(i32::from(rows.u16()?));
-    let months = i32::from(rows.u8()?);
-    let category = *Category::ALL.get(usize::from(rows.u8()?))?;
+    let category_and_flags = rows.u8()?;
+    let category = *Category::ALL.get(usize::from(category_and_flags & CATEGORY_BITS))?;
     let kind_and_cause = rows.u8()?;
     let kind = *KINDS.get(usize::from(kind_and_cause >> 4))?;
     let cause = *Cause::ALL.get(usize::from(kind_and_cause & 15))?;
-    let (code, value) = (rows.u8()?, rows.u8()?);
-    Some(Entry {
-        kind,
-        category,
-        cause,
-        amount_fen,
-        day,
-        month,
-        months,
-        code: rows.text(code)?,
-        value: rows.text(value)?,
-    })
+    let (month, months) = match category_and_flags & OTHER_MONTHS {
+        0 => (day.month(), 1),
+        _ => (Month(i32::from(rows.u16()?)), i32::from(rows.u8()?)),
+    };
+    let (code, value) = match category_and_flags & HAS_TEXTS {
+        0 => ("", ""),
+        _ => {
+            let (code, value) = (rows.u8()?, rows.u8()?);
+            (rows.text(code)?, rows.text(value)?)
+        }
+    };
+    Some(Entry { kind, category, cause, amount_fen, day, month, months, code, value })
 }
 
 /// Appends an item. What does not fit is refused with its reason, and nothing is appended: amounts above 10.9
@@ -232,15 +235,22 @@ fn flags_of(entry: &SubjectEntry<'_>, has_household: bool) -> u8 {
 fn write_row(row: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
     put_narrow::<5>(row.amount_fen.0, out).ok_or(Reason::AbsurdAmount)?;
     put_narrow::<3>(i64::from(row.day.0) - FIRST_DAY, out).ok_or(Reason::InvalidValue)?;
-    put_narrow::<2>(row.month.0.into(), out).ok_or(Reason::InvalidValue)?;
-    put_narrow::<1>(row.months.into(), out).ok_or(Reason::InvalidValue)?;
+    let has_other_months = (row.month, row.months) != (row.day.month(), 1);
+    let has_texts = !(row.code.is_empty() && row.value.is_empty());
+    let flags = if has_other_months { OTHER_MONTHS } else { 0 } | if has_texts { HAS_TEXTS } else { 0 };
     // The numbers of these enums are the places in the lists that they are read by; a test holds both together.
-    out.push(row.category as u8);
+    out.push(row.category as u8 | flags);
     out.push(((row.kind as u8) << 4) | row.cause as u8);
-    out.push(text_length(row.code)?);
-    out.push(text_length(row.value)?);
-    out.extend_from_slice(row.code.as_bytes());
-    out.extend_from_slice(row.value.as_bytes());
+    if has_other_months {
+        put_narrow::<2>(row.month.0.into(), out).ok_or(Reason::InvalidValue)?;
+        put_narrow::<1>(row.months.into(), out).ok_or(Reason::InvalidValue)?;
+    }
+    if has_texts {
+        out.push(text_length(row.code)?);
+        out.push(text_length(row.value)?);
+        out.extend_from_slice(row.code.as_bytes());
+        out.extend_from_slice(row.value.as_bytes());
+    }
     Ok(())
 }
 
@@ -383,10 +393,10 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_takes_44_bytes() {
+    fn a_payment_takes_39_bytes() {
         let mut chunk = Vec::new();
-        write(&subject_entry("finance", vec![wage()]), &mut chunk).expect("fits");
-        assert_eq!(chunk.len(), 44);
+        write(&subject_entry("finance", vec![Entry { month: wage().day.month(), ..wage() }]), &mut chunk).expect("fits");
+        assert_eq!(chunk.len(), 39);
     }
 
     #[test]
@@ -426,11 +436,11 @@ mod tests {
     fn other_bytes_are_no_items() {
         let mut chunk = Vec::new();
         write(&subject_entry("finance", vec![wage()]), &mut chunk).expect("fits");
-        for at in [0, 24, 27, 40, 41] {
+        for at in [0, 24, 27, 37, 38] {
             let mut broken = chunk.clone();
             broken[at] = 0xee;
             assert!(!are_items(&broken), "byte {at}");
         }
-        assert!(!are_items(&chunk[..43]) && !are_items(&[0, 0]) && are_items(&[]));
+        assert!(!are_items(&chunk[..41]) && !are_items(&[0, 0]) && are_items(&[]));
     }
 }
