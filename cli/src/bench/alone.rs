@@ -57,7 +57,8 @@ fn measure<S: stage::Stage>(brokers: &str, expected: u64, make: impl Fn() -> Res
     let mut found = count.take();
     match (found.used, found.fault) {
         (Some(used), _) => {
-            let measured = Measured { commit_seconds_median: median(&mut found.commits), ..found.measured };
+            let commit_seconds_median = median(&mut found.commits);
+            let measured = Measured { commit_seconds_median, held: found.held, ..found.measured };
             Ok(measured.with(used, memory_bytes_max()?))
         }
         (None, Some(fault)) => bail!("{fault}"),

@@ -11,7 +11,7 @@ use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, Stage, StageError, Step, Topology,
 };
 
-use super::figures::Measured;
+use super::figures::{Held, Measured};
 use super::usage::{Usage, Used};
 
 /// What is found while a stage runs; shared with whoever waits for its end.
@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub(super) used: Option<Used>,
     /// Why the time that was used is not known.
     pub(super) fault: Option<String>,
+    /// The most state that the stage held.
+    pub(super) held: Held,
 }
 
 impl Count {
@@ -180,5 +182,14 @@ impl<S: Stage> Stage for Counted<S> {
 
     fn figures(&self, partition: &S::Partition, figures: &mut Figures) {
         self.inner.figures(partition, figures);
+        // The figures of one telling are summed over the partitions, so the last telling of the last partition has most.
+        let sum = |names: [&str; 2]| -> u64 {
+            let rows = figures.rows.iter().filter(|(name, ..)| names.contains(name));
+            rows.map(|(_, _, value)| u64::try_from(*value).unwrap_or_default()).sum()
+        };
+        let mut found = self.count.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.held.rows = found.held.rows.max(sum(["ledger_items", ""]));
+        found.held.keys = found.held.keys.max(sum(["ledger_subjects", "households"]));
+        found.held.bytes = found.held.bytes.max(sum(["ledger_bytes", "state_bytes"]));
     }
 }

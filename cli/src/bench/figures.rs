@@ -32,6 +32,47 @@ pub(super) struct Measured {
     pub(super) transactions: u64,
     /// The median time of their commits.
     pub(super) commit_seconds_median: f64,
+    /// The state that the stage held at its end.
+    pub(super) held: Held,
+}
+
+/// The state that a stage holds, over all partitions, without what the table around it takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    /// Rows of ledgers; 0 for a stage without any.
+    pub(super) rows: u64,
+    /// Subjects or households.
+    pub(super) keys: u64,
+    /// Bytes.
+    pub(super) bytes: u64,
+}
+
+/// Ledger rows of a city of 4.7 million people (design section 8).
+const CITY_ROWS: f64 = 117e6;
+
+impl Held {
+    fn bytes_per_key(self) -> f64 {
+        quotient(self.bytes as f64, self.keys as f64)
+    }
+
+    fn bytes_per_row(self) -> f64 {
+        quotient(self.bytes as f64, self.rows as f64)
+    }
+
+    /// In words; none for a part that holds nothing.
+    fn told(self, name: &str) -> Option<String> {
+        let Self { rows, keys, bytes } = self;
+        let per_key = self.bytes_per_key();
+        let whole = format!("{name} holds {bytes} bytes: {keys} keys of {per_key:.0} bytes");
+        match (keys, rows) {
+            (0, _) => None,
+            (_, 0) => Some(whole),
+            _ => {
+                let (per_row, city) = (self.bytes_per_row(), self.bytes_per_row() * CITY_ROWS / 1e9);
+                Some(format!("{whole}, {rows} rows of {per_row:.1} bytes; 117 million rows: {city:.2} GB"))
+            }
+        }
+    }
 }
 
 impl Measured {
@@ -119,6 +160,9 @@ struct Row {
     memory_bytes_max: u64,
     transactions: u64,
     commit_ms_median: f64,
+    state_rows: u64,
+    state_keys: u64,
+    state_bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -150,6 +194,9 @@ impl From<&Measured> for Row {
             memory_bytes_max: measured.memory_bytes_max,
             transactions: measured.transactions,
             commit_ms_median: rounded(measured.commit_seconds_median * 1e3),
+            state_rows: measured.held.rows,
+            state_keys: measured.held.keys,
+            state_bytes: measured.held.bytes,
         }
     }
 }
@@ -202,6 +249,9 @@ impl Report {
                 row.loop_cpu_us_per_record,
                 row.memory_bytes_max >> 20
             );
+        }
+        for told in self.stages.iter().filter_map(|one| one.alone.held.told(one.stage.name())) {
+            let _ = writeln!(table, "{told}");
         }
         table
     }

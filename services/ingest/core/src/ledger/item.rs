@@ -395,7 +395,8 @@ mod tests {
     #[test]
     fn a_payment_takes_39_bytes() {
         let mut chunk = Vec::new();
-        write(&subject_entry("finance", vec![Entry { month: wage().day.month(), ..wage() }]), &mut chunk).expect("fits");
+        write(&subject_entry("finance", vec![Entry { month: wage().day.month(), ..wage() }]), &mut chunk)
+            .expect("fits");
         assert_eq!(chunk.len(), 39);
     }
 
