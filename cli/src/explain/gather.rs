@@ -73,6 +73,7 @@ pub(super) fn from_topics(topics: &impl Topics, household: HouseholdCode) -> Res
     })?;
     subjects(topics, &household.to_string(), &mut found)?;
     elsewhere(topics, &digits, &mut found)?;
+    found.sort();
     Ok(found)
 }
 
@@ -152,6 +153,7 @@ pub(crate) fn from_clickhouse(server: &Server, household: HouseholdCode) -> Resu
         let select = format!("SELECT * FROM backstop.entries WHERE entry IN ({list}) AND household != '{code}'");
         found.elsewhere.extend(query(server, &select)?);
     }
+    found.sort();
     Ok(found)
 }
 

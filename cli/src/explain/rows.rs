@@ -172,6 +172,16 @@ impl SubjectRow {
 }
 
 impl Found {
+    /// Puts rows in the order in which they were said, which a table does not keep: what one event takes back stands
+    /// before what it says.
+    pub(super) fn sort(&mut self) {
+        let place = |row: &EntryRow| (row.household.clone(), row.offset, row.sign, row.entry.clone(), row.kind.clone());
+        self.entries.sort_by_cached_key(place);
+        self.elsewhere.sort_by_cached_key(place);
+        self.subjects.sort_by_cached_key(|row| (row.origin_topic.clone(), row.origin_partition, row.origin_offset));
+        self.warnings.sort_by_key(|row| row.offset);
+    }
+
     /// Entries whose history leads to another household: taken back, or said by an event that is not their own.
     pub(super) fn to_look_for_elsewhere(&self) -> std::collections::BTreeSet<EntryId> {
         let moved = self.entries.iter().filter(|row| row.sign < 0 || !row.is_own_cause());

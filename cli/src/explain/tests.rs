@@ -124,6 +124,37 @@ fn the_same_document_counts_once_and_the_other_takes_its_place() {
     check(history.to_vec(), vec![], 1, &[(None, Some(How::SameDocument { by: vec![event(4)] }))]);
 }
 
+#[test]
+fn the_end_of_a_stay_is_said_by_what_ended_it() {
+    // Its id is that of the join, moved aside, so that no record has it.
+    let reported_at = "1700000000.000".to_owned();
+    let end = EntryRow {
+        reported_at,
+        entry: event(77),
+        value: "2024-01-03".to_owned(),
+        ..membership(said(1, 4, 4, 1), "leave")
+    };
+    let found = Found { entries: vec![end], subjects: vec![record(4, "upsert", None)], ..Found::default() };
+    let line = trace::lines(&found).remove(0);
+    assert_eq!((line.origin.as_str(), line.event_type.as_str(), line.came), ("feeds.health-insurance/0@4", "", None));
+    assert_eq!(line.reported_day, "2024-10-04", "that of what ended it, not that of the join");
+    let person = "05".repeat(16);
+    let of_person = Found {
+        entries: found.entries.into_iter().map(|row| EntryRow { person: person.clone(), ..row }).collect(),
+        ..Found::default()
+    };
+    let answer = answer::of("4310231012050007", &of_person).expect("known");
+    assert_eq!((answer.stays[0].from_day.as_str(), answer.stays[0].to_day.as_deref()), ("2024-01-03", Some("")));
+}
+
+#[test]
+fn of_a_record_that_came_again_the_first_is_shown() {
+    let again = SubjectRow { origin_offset: 9, ..record(1, "upsert", None) };
+    let found =
+        Found { entries: vec![said(1, 1, 4, 1)], subjects: vec![again, record(1, "upsert", None)], ..Found::default() };
+    assert_eq!(trace::lines(&found)[0].origin, "feeds.health-insurance/0@1");
+}
+
 impl Topics for MemoryPipeline {
     fn partitions(&self, topic: &str) -> Result<i32> {
         Ok(self.memory().partitions(topic))

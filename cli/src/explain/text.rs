@@ -103,7 +103,8 @@ fn finding_text(finding: &Finding, lines: &BTreeMap<&str, &Line>) -> String {
     }
     text.push(indented(&indented(&table(&[], &parts, &[Align::Right]))));
     if !finding.departments.is_empty() {
-        text.push(format!("  goes to {}; action {}", finding.departments.join(", "), finding.action));
+        let action = if finding.action.is_empty() { String::new() } else { format!("; action {}", finding.action) };
+        text.push(format!("  goes to {}{action}", finding.departments.join(", ")));
     }
     let of_entry = |entry: &String| evidence(entry, lines.get(entry.as_str()).copied());
     let rows: Vec<_> = finding.evidence.iter().map(of_entry).collect();
@@ -270,7 +271,9 @@ fn ended_text(turn: &Turn) -> String {
 }
 
 fn event(turn: &Turn) -> String {
-    format!("{} of {}, {}, reported {}", turn.event_type, turn.source, turn.origin, turn.reported_day)
+    let reported =
+        if turn.reported_day.is_empty() { String::new() } else { format!(", reported {}", turn.reported_day) };
+    format!("{} of {}, {}{reported}", turn.event_type, turn.source, turn.origin)
 }
 
 /// The first characters of a token or hash.

@@ -1,6 +1,7 @@
 //! What became of each entry of a household: which event took it back, what took its place, where it moved. It does
 //! not know how that is shown.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -123,12 +124,14 @@ impl<'a> Trace<'a> {
 
     fn line(&self, row: &EntryRow, counted_before: bool) -> Line {
         let own = self.own(row);
+        // The end of a stay is no entry of any event: what ended it says it.
+        let is_said_by_cause = row.is_own_cause() || (row.kind == "membership" && row.code == "leave");
         let (event_type, origin, reported_day) = match own {
             Some(own) => (own.event_type.clone(), own.origin(), day_of(&own.reported_at)),
-            None if row.is_own_cause() => (row.event_type.clone(), row.origin(), day_of(&row.reported_at)),
+            None if is_said_by_cause => (row.event_type.clone(), row.origin(), self.reported_day(row)),
             None => Default::default(),
         };
-        let came = (!row.is_own_cause()).then(|| self.turn(row, self.how_came(row, counted_before)));
+        let came = (!is_said_by_cause).then(|| self.turn(row, self.how_came(row, counted_before)));
         Line {
             entry: row.entry.clone(),
             source: row.source.clone(),
@@ -152,11 +155,16 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// The record that said the entry: the one that caused the row where that is among them, else the last reported.
+    /// The record that said the entry: the one that caused the row where that is among them, else the last reported,
+    /// and of a record that came again the first.
     fn own(&self, row: &EntryRow) -> Option<&'a SubjectRow> {
         let said_by = self.said_by.get(row.entry.as_str())?;
         let caused = said_by.iter().find(|one| one.event == row.event && one.origin() == row.origin());
-        caused.or_else(|| said_by.iter().max_by(|one, other| one.reported_at.cmp(&other.reported_at))).copied()
+        let place = |one: &SubjectRow| Reverse((one.origin_partition, one.origin_offset));
+        let order = |one: &SubjectRow, other: &SubjectRow| {
+            (&one.reported_at, place(one)).cmp(&(&other.reported_at, place(other)))
+        };
+        caused.or_else(|| said_by.iter().max_by(|one, other| order(one, other))).copied()
     }
 
     fn turn(&self, row: &EntryRow, how: How) -> Turn {
@@ -168,8 +176,16 @@ impl<'a> Trace<'a> {
             event_type: cause.map_or(&row.event_type, |cause| &cause.event_type).clone(),
             event: row.event.clone(),
             origin: row.origin(),
-            reported_day: day_of(&row.reported_at),
+            reported_day: self.reported_day(row),
         }
+    }
+
+    /// When the event that caused a row was reported. A fact's own row has the report of the fact in its place.
+    fn reported_day(&self, row: &EntryRow) -> String {
+        let of_cause = self.cause(row).map(|cause| day_of(&cause.reported_at));
+        let is_amount = row.code.is_empty();
+        of_cause
+            .unwrap_or_else(|| if is_amount || row.is_own_cause() { day_of(&row.reported_at) } else { String::new() })
     }
 
     /// The record of the event that caused a row.
@@ -202,8 +218,11 @@ impl<'a> Trace<'a> {
         match self.cause(row).map(|cause| cause.op.as_str()) {
             Some("retract") => return How::Retracted,
             Some("correct") if !row.is_own_cause() => {
-                let own = self.with(row).filter(|one| one.sign > 0 && one.is_own_cause());
-                return How::Corrected { by: own.map(|one| one.entry.clone()).collect() };
+                let own: Vec<_> = self.with(row).filter(|one| one.sign > 0 && one.is_own_cause()).collect();
+                let same = own.iter().filter(|one| one.kind == row.kind && one.code == row.code);
+                let by: Vec<String> = same.map(|one| one.entry.clone()).collect();
+                let all = || own.iter().map(|one| one.entry.clone()).collect();
+                return How::Corrected { by: if by.is_empty() { all() } else { by } };
             }
             _ => {}
         }
