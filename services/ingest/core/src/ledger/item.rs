@@ -167,16 +167,16 @@ fn read_row<'a>(rows: &mut Reader<'a>) -> Option<Entry<'a>> {
     let kind_and_cause = rows.u8()?;
     let kind = *KINDS.get(usize::from(kind_and_cause >> 4))?;
     let cause = *Cause::ALL.get(usize::from(kind_and_cause & 15))?;
-    let (month, months) = match category_and_flags & OTHER_MONTHS {
-        0 => (day.month(), 1),
-        _ => (Month(i32::from(rows.u16()?)), i32::from(rows.u8()?)),
+    let (month, months) = if category_and_flags & OTHER_MONTHS == 0 {
+        (day.month(), 1)
+    } else {
+        (Month(i32::from(rows.u16()?)), i32::from(rows.u8()?))
     };
-    let (code, value) = match category_and_flags & HAS_TEXTS {
-        0 => ("", ""),
-        _ => {
-            let (code, value) = (rows.u8()?, rows.u8()?);
-            (rows.text(code)?, rows.text(value)?)
-        }
+    let (code, value) = if category_and_flags & HAS_TEXTS == 0 {
+        ("", "")
+    } else {
+        let (code, value) = (rows.u8()?, rows.u8()?);
+        (rows.text(code)?, rows.text(value)?)
     };
     Some(Entry { kind, category, cause, amount_fen, day, month, months, code, value })
 }
