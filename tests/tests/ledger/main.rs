@@ -137,8 +137,8 @@ fn compare_reordered(steps: &[Step], seed: u64, cores: &Cores<'_>, (world, expec
 /// Until then nothing waits for its day and nothing is too old, so whether it is let in or not depends on whether the
 /// person was known by then, if only for a while.
 fn told_of_too_early(steps: &[Step]) -> BTreeSet<Who> {
-    let closes = |step: &Step| if let Step::Close(day) = step { Some(*day) } else { None };
-    let Some((at, closed)) = steps.iter().enumerate().find_map(|(at, step)| Some((at, closes(step)?))) else {
+    let day_of = |step: &Step| if let Step::Close(day) = step { Some(*day) } else { None };
+    let Some((at, closed)) = steps.iter().enumerate().find_map(|(at, step)| Some((at, day_of(step)?))) else {
         return BTreeSet::new();
     };
     let today = closed.plus(1);
