@@ -39,7 +39,10 @@ pub(super) struct Desk {
     refused: Ends,
 }
 
-fn name(said: &Said) -> (u16, u8, i32) {
+/// What tells one record of a subject from another: event, version, ordinal.
+pub(crate) type Name = (u16, u8, i32);
+
+fn name(said: &Said) -> Name {
     (said.event, said.version, said.ordinal)
 }
 
@@ -111,6 +114,11 @@ impl Desk {
         for (reason, count) in &self.refused {
             add(reason, *count);
         }
+    }
+
+    /// The records of the ledger.
+    pub(super) fn names(&self) -> BTreeSet<Name> {
+        self.kept.iter().map(name).collect()
     }
 
     /// Whether records wait here, or have waited too long.

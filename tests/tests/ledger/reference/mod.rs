@@ -15,7 +15,7 @@ use schemas::{Day, Month};
 use crate::history::{House, Person, Said, Step, Who};
 use crate::picture::Pictures;
 use admission::Desk;
-pub(crate) use admission::Ends;
+pub(crate) use admission::{Ends, Name};
 use membership::Life;
 
 /// What the reference is told beside the history.
@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) ends: Ends,
     /// Subjects with records that wait or have waited too long.
     pub(crate) waiting: BTreeSet<Who>,
+    /// What each ledger has, without what has left the horizon.
+    pub(crate) kept: BTreeMap<Who, BTreeSet<Name>>,
     /// Whether a record has waited too long, or has left the horizon while it waited.
     pub(crate) has_expired: bool,
 }
@@ -86,5 +88,6 @@ pub(crate) fn after(steps: &[Step], terms: &Terms) -> World {
     let waiting = desks.iter().filter(|(_, desk)| desk.has_waiting()).map(|(who, _)| *who).collect();
     let has_expired =
         ["parked_expired", "original_not_found", "beyond_horizon"].iter().any(|word| ends.contains_key(*word));
-    World { pictures, ends, waiting, has_expired }
+    let kept = desks.iter().map(|(who, desk)| (*who, desk.names())).collect();
+    World { pictures, ends, waiting, kept, has_expired }
 }
