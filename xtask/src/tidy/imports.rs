@@ -55,6 +55,7 @@ const PURE: &[&str] = &[
 const AVRO: &[&str] = &["apache-avro", "serde_avro_fast"];
 const OUTSIDE: &[&str] = &[
     "rdkafka",
+    "mimalloc",
     "clickhouse",
     "tokio",
     "axum",
