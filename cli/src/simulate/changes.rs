@@ -22,7 +22,7 @@
 //! | `again_ppm` | 100,000 of corrections and retractions | they are corrected or retracted themselves |
 //! | `op_first_ppm` | 50,000 of what is put right | what puts it right arrives up to 20 days before it |
 //! | `very_late_ppm` | 500 of events | comes 120 to 300 days late |
-//! | `document_twice_ppm` | 300,000 of reliefs | the other department that grants relief reports the same document too |
+//! | `document_twice_ppm` | 300,000 of reliefs and inpatient bills | the other department that grants relief, or the hospital's, reports the same document too |
 
 use clap::Args;
 

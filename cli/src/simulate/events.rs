@@ -228,6 +228,10 @@ events! {
     InsuranceEnrolment = "health-insurance" "insurance_enrolment" {
         insured: bool, year: Option<i32>, insurance_type: Option<&'static str>
     }
+    HospitalBill = "health" "hospital_bill" {
+        total_fen: i64, reimbursed_fen: i64, out_of_pocket_fen: i64, compliant_out_of_pocket_fen: Option<i64>,
+        visit_type: &'static str, out_of_county: bool, cause: Option<Cause>
+    }
     CriticalDiseaseRegistered = "health" "critical_disease_registered" { disease_code: &'static str }
     Birth = "health" "birth" { children: i32 }
     Death = "health" "death" { manner: &'static str }

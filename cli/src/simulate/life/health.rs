@@ -6,12 +6,13 @@
 //! Statistics 2023: 1,916 yuan of health spending a head in the countryside. Critical disease after the cancer
 //! registry's incidence (about 3.4 a year in 1,000). Accidents: a proposal of 6 a year in 1,000.
 
+use schemas::id::CitizenNumber;
 use schemas::{Cause, Class, Day};
 
 use crate::simulate::account::Effect;
 use crate::simulate::events::{
-    CriticalDiseaseRegistered, DisabilityCertified, DisasterRelief, EmergencyCasualty, InsuranceClaimPaid,
-    LabourAssessed, MedicalAidPaid, MedicalSettlement, PoliceCasualty, TemporaryRelief, WorkInjury,
+    CriticalDiseaseRegistered, DisabilityCertified, DisasterRelief, EmergencyCasualty, HospitalBill,
+    InsuranceClaimPaid, LabourAssessed, MedicalAidPaid, MedicalSettlement, PoliceCasualty, TemporaryRelief, WorkInjury,
 };
 use crate::simulate::population::{Household, Labour, lost_wage_fen};
 use crate::simulate::scene::{Scene, Told};
@@ -100,6 +101,9 @@ fn settle(scene: &mut Scene<'_>, household: &mut Household, at: usize, bill: &Bi
     let after = if out_of_county { scene.dice.days(4, 35) } else { scene.dice.days(0, 3) };
     let told = Told::person(number, bill.day, after).with_paper();
     scene.tell_of(household, bill.event, told, &body);
+    if inpatient && scene.dice.chance(scene.changes.document_twice_ppm) {
+        tell_hospital_bill(scene, household, (number, bill.day), &body);
+    }
     if scene.dice.chance(scene.rates.negative_ppm) {
         body.out_of_pocket_fen = -body.out_of_pocket_fen - 1;
         scene.tell(household, told, &body);
@@ -108,6 +112,26 @@ fn settle(scene: &mut Scene<'_>, household: &mut Household, at: usize, bill: &Bi
         pay_back(scene, household, bill, compliant_fen);
     }
     compliant_fen
+}
+
+/// The hospital sends the same paper by way of the health office.
+fn tell_hospital_bill(
+    scene: &mut Scene<'_>,
+    household: &mut Household,
+    (number, day): (CitizenNumber, Day),
+    settled: &MedicalSettlement,
+) {
+    let told = Told::person(number, day, scene.dice.days(1, 25)).with_last_paper();
+    let bill = HospitalBill {
+        total_fen: settled.total_fen,
+        reimbursed_fen: settled.reimbursed_fen,
+        out_of_pocket_fen: settled.out_of_pocket_fen,
+        compliant_out_of_pocket_fen: settled.compliant_out_of_pocket_fen,
+        visit_type: settled.visit_type,
+        out_of_county: settled.out_of_county,
+        cause: settled.cause,
+    };
+    scene.tell(household, told, &bill);
 }
 
 /// Medical aid for the poor, claims of the insured, now and then relief.
