@@ -173,6 +173,7 @@ pub struct StageOptions {
 trait Run {
     fn turn(&mut self) -> Result<Turn, WorkerError>;
     fn close(&mut self) -> Result<(), WorkerError>;
+    fn is_open(&self) -> bool;
     fn figures(&self) -> Figures;
 }
 
@@ -183,6 +184,10 @@ impl<S: Stage> Run for Worker<S, MemoryPort> {
 
     fn close(&mut self) -> Result<(), WorkerError> {
         self.close()
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_open()
     }
 
     fn figures(&self) -> Figures {
@@ -223,10 +228,13 @@ impl Pipeline {
                     while worker.turn()? == Turn::Worked {
                         worked = true;
                     }
+                    // What is open since earlier turns is told only now to stages that came before in this round.
+                    worked |= worker.is_open();
                     worker.close()?;
                     if worker.turn()? == Turn::Idle {
                         break;
                     }
+                    worked = true;
                 }
             }
             self.memory.drop_read();

@@ -88,6 +88,27 @@ fn a_killed_stage_goes_on_from_its_commit_and_its_changelog() {
 }
 
 #[test]
+fn what_a_stage_has_open_reaches_one_that_came_before_it_in_the_round() {
+    for turns in 1..12 {
+        let memory = city(2, &[]);
+        for topic in ["first.words", "first.tallies", "first.rules"] {
+            memory.create(topic, TopicSettings::new(1));
+        }
+        for word in WORDS {
+            memory.append("first.words", 0, Some(word.as_bytes()), Some(b"word"), &[]).unwrap();
+        }
+        let mut first = Tally::new("first.");
+        first.topology.outputs[0] = "words".to_owned();
+        let mut pipeline = Pipeline::new(&memory);
+        pipeline.add(Tally::new(""), options(100, &[]));
+        pipeline.add(first, options(100, &[]));
+        pipeline.turn("first.tally", turns).unwrap();
+        pipeline.run().unwrap();
+        assert_eq!(heard(&memory), HEARD, "after {turns} turns");
+    }
+}
+
+#[test]
 fn a_changelog_has_one_record_per_key_and_transaction() {
     let memory = city(1, &WORDS);
     run(&memory, options(100, &[]));

@@ -215,6 +215,11 @@ impl<S: Stage, L: Log> Worker<S, L> {
         Ok(())
     }
 
+    /// Whether something is applied that is not committed yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.steps > 0
+    }
+
     /// The figures of all owned partitions that are ready.
     pub fn figures(&self) -> Figures {
         let mut figures = Figures::default();

@@ -25,7 +25,7 @@ pub(crate) struct Counts {
 /// The stage.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    topology: Topology,
+    pub(crate) topology: Topology,
     learned: Vec<String>,
 }
 
