@@ -1,0 +1,182 @@
+//! What must hold of a log whatever was done to the stages, worked out from the records alone: balances, sums, numbers
+//! without a gap, cases and warnings that open once. It does not know how a stage comes to what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runtime::memory::Memory;
+use schemas::codec;
+use schemas::records::{
+    Case, DayClosed, HouseholdEntry, HouseholdState, PROGRESS_KEY, Progress, Row, Scorecard, Step, Warning, WarningKind,
+};
+use schemas::{Category, Cause, HouseholdCode, Month};
+
+use crate::replay::latest;
+
+/// Sums in fen by household, category, cause and month.
+type Sums = BTreeMap<(HouseholdCode, Category, Cause, Month), i64>;
+
+/// The progress of each partition of a stage.
+fn progress(memory: &Memory, changelog: &str) -> Vec<Progress> {
+    let latest = latest(memory, changelog).into_iter().filter(|((_, key), _)| key == PROGRESS_KEY.as_bytes());
+    latest.map(|(_, value)| codec::decode(&value).expect("a progress")).collect()
+}
+
+/// Everything that does not hold at rest, when all is said.
+pub(crate) fn at_rest(memory: &Memory, deliveries: i64) -> Vec<String> {
+    let mut faults = balance(memory, deliveries);
+    faults.extend(passed_on(memory));
+    faults.extend(sums(memory));
+    faults.extend(at_any_time(memory));
+    faults
+}
+
+/// Everything that does not hold, of what must hold in the middle of the work too.
+pub(crate) fn at_any_time(memory: &Memory) -> Vec<String> {
+    let mut faults = numbers(memory);
+    faults.extend(cases(memory));
+    faults.extend(warnings(memory));
+    faults
+}
+
+/// Each record that came ended once or waits, and the scorecards say the same.
+fn balance(memory: &Memory, deliveries: i64) -> Vec<String> {
+    let partitions = progress(memory, "subjects.ledger");
+    let total = |name: &str| -> i64 { partitions.iter().map(|progress| progress.total(name)).sum() };
+    let mut cards = Vec::new();
+    for value in latest(memory, "ingest.scorecards").values() {
+        cards.push(codec::decode::<Scorecard>(value).expect("a scorecard"));
+    }
+    let on_cards = |count: fn(&Scorecard) -> i64| cards.iter().map(count).sum::<i64>();
+    let ended: i64 = ["applied", "duplicates", "parked", "waiting", "refused"].map(total).iter().sum();
+    let rows = [
+        ("records that came", deliveries, total("subject_records")),
+        ("records that ended or wait", deliveries, ended),
+        ("dead letters", memory.records("ingest.dead-letters").len() as i64, total("refused")),
+        ("duplicates on the scorecards", on_cards(|card| card.duplicates), total("duplicates")),
+        ("refused on the scorecards", on_cards(|card| card.refused), total("refused")),
+    ];
+    let wrong = rows.into_iter().filter(|(_, expected, found)| expected != found);
+    wrong.map(|(what, expected, found)| format!("{what}: expected {expected}, found {found}")).collect()
+}
+
+/// What each stage has said, the next has taken.
+fn passed_on(memory: &Memory) -> Vec<String> {
+    let mut entries = 0;
+    memory.for_each("households.entries", |record| {
+        entries += i64::from(!codec::is::<DayClosed>(record.value.unwrap_or_default()));
+    });
+    let taken: i64 = progress(memory, "households.states").iter().map(|one| one.total("household_entries")).sum();
+    let mut faults = Vec::new();
+    if entries != taken {
+        faults.push(format!("resolve said {entries} household entries, fuse took {taken}"));
+    }
+    let closed = |changelog| progress(memory, changelog).iter().map(|one| one.closed_day).collect::<BTreeSet<_>>();
+    let days = ["subjects.ledger", "households.states", "households.cases"].map(closed);
+    let days: BTreeSet<_> = days.into_iter().flatten().flatten().collect();
+    if days.len() > 1 {
+        faults.push(format!("the stages have closed different days: {days:?}"));
+    }
+    faults
+}
+
+/// Adds a row to the months over which it is spread.
+fn add(sums: &mut Sums, household: HouseholdCode, row: &Row<'_>) {
+    let months = i64::from(row.months.max(1));
+    let share = row.amount_fen.0 / months;
+    for index in 0..months {
+        let amount = if index == 0 { row.amount_fen.0 - share * (months - 1) } else { share };
+        let key = (household, row.category, row.cause, row.month.plus(index as i32));
+        *sums.entry(key).or_default() += amount * i64::from(row.sign);
+    }
+}
+
+/// The sums of all states are those of the rows that were said and not taken back.
+fn sums(memory: &Memory) -> Vec<String> {
+    let (mut said, mut known) = (Sums::new(), Sums::new());
+    memory.for_each("households.entries", |record| {
+        let value = record.value.unwrap_or_default();
+        if !codec::is::<DayClosed>(value) {
+            let entry: HouseholdEntry<'_> = codec::decode(value).expect("a household entry");
+            entry.rows.iter().for_each(|row| add(&mut said, entry.household, row));
+        }
+    });
+    for value in latest(memory, "households.states").values().filter(|value| codec::is::<HouseholdState>(value)) {
+        let state: HouseholdState = codec::decode(value).expect("a state");
+        for sum in &state.sums {
+            for one in &sum.months {
+                known.insert((state.household, sum.category, sum.cause, one.month), one.amount_fen.0);
+            }
+        }
+    }
+    // What lies before the horizon goes with the next record of its household, or has gone before it was taken back.
+    let closed = progress(memory, "households.states").iter().filter_map(|one| one.closed_day).max();
+    let oldest = fuse_core::oldest_month(closed);
+    for sums in [&mut said, &mut known] {
+        sums.retain(|(_, _, _, month), amount| *amount != 0 && oldest.is_none_or(|oldest| *month >= oldest));
+    }
+    if said == known { Vec::new() } else { vec![format!("rows and states add up to\n    {said:?}\n    {known:?}")] }
+}
+
+/// The states of a household are numbered from 1 without a gap.
+fn numbers(memory: &Memory) -> Vec<String> {
+    let (mut last, mut faults) = (BTreeMap::new(), Vec::new());
+    memory.for_each("households.states", |record| {
+        let value = record.value.unwrap_or_default();
+        if codec::is::<HouseholdState>(value) {
+            let state: HouseholdState = codec::decode(value).expect("a state");
+            let before = last.insert(state.household, state.number).unwrap_or(0);
+            if state.number != before + 1 {
+                faults.push(format!("household {}: state {} follows {before}", state.household, state.number));
+            }
+        }
+    });
+    faults
+}
+
+/// A case opens when the one before is not open, and is the next.
+fn cases(memory: &Memory) -> Vec<String> {
+    let (mut last, mut faults) = (BTreeMap::<HouseholdCode, (i64, i32, Step)>::new(), Vec::new());
+    memory.for_each("households.cases", |record| {
+        let value = record.value.unwrap_or_default();
+        if !codec::is::<Case>(value) {
+            return;
+        }
+        let case: Case = codec::decode(value).expect("a case");
+        let (number, case_number, _) = last.get(&case.household).copied().unwrap_or((0, 0, Step::None));
+        // Of several changes in one transaction the changelog has the last: there numbers may be passed over.
+        if case.number <= number || case.case_number < case_number {
+            faults.push(format!("household {}: case record {} follows {number}", case.household, case.number));
+        }
+        last.insert(case.household, (case.number, case.case_number, case.step));
+    });
+    faults
+}
+
+/// A warning is said once, and is raised when it does not stand.
+fn warnings(memory: &Memory) -> Vec<String> {
+    let (mut ids, mut standing, mut faults) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let mut open = BTreeMap::<HouseholdCode, i32>::new();
+    memory.for_each("warnings", |record| {
+        let warning: Warning = codec::decode(record.value.unwrap_or_default()).expect("a warning");
+        let name = format!("{} {} of household {}", warning.rule, warning.record_id, warning.household);
+        if !ids.insert(warning.record_id.clone()) {
+            faults.push(format!("said twice: {name}"));
+        }
+        let is_right = match warning.kind {
+            WarningKind::Raised => standing.insert(warning.warning_id.clone()),
+            WarningKind::Updated | WarningKind::Escalated => standing.contains(&warning.warning_id),
+            WarningKind::NoLongerMet | WarningKind::Withdrawn | WarningKind::Closed => {
+                standing.remove(&warning.warning_id)
+            }
+        };
+        if !is_right {
+            faults.push(format!("{:?} does not fit what stands: {name}", warning.kind));
+        }
+        let before = open.entry(warning.household).or_default();
+        if warning.case_number != 0 && warning.case_number < *before {
+            faults.push(format!("an earlier case speaks after case {before}: {name}"));
+        }
+        *before = warning.case_number.max(*before);
+    });
+    faults
+}

@@ -1,0 +1,156 @@
+//! Each stage against a replay of its own input: built anew, it reads what the rough run's log holds, without a fault,
+//! and must come to the same ledgers, states, cases and words. It knows what a log holds, not what it means.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runtime::memory::{Memory, Pipeline, StageOptions};
+use runtime::stage::{
+    Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, Stage, StageError, Step, Topology,
+};
+
+use schemas::codec;
+use schemas::records::{PROGRESS_KEY, Redirect};
+
+use crate::world::{self, Shape};
+
+/// Where a replayed stage says what it would say in its own input.
+const ASIDE: &str = "replayed";
+/// Topics of which the last record of each key counts, since how often one is written depends on the transactions.
+const CHANGELOGS: [&str; 4] = ["subjects.ledger", "ingest.scorecards", "households.states", "households.cases"];
+
+/// A stage whose words into its own input go aside.
+struct Replayed<S> {
+    stage: S,
+    topology: Topology,
+}
+
+impl<S: Stage> Replayed<S> {
+    fn new(stage: S) -> Self {
+        let mut topology = stage.topology().clone();
+        for topic in &mut topology.outputs {
+            if topology.inputs.contains(topic) {
+                ASIDE.clone_into(topic);
+            }
+        }
+        Self { stage, topology }
+    }
+}
+
+impl<S: Stage> Stage for Replayed<S> {
+    type Partition = S::Partition;
+
+    fn topology(&self) -> &Topology {
+        &self.topology
+    }
+    fn open(&self, id: &PartitionId, counts: &dyn PartitionCounts) -> S::Partition {
+        self.stage.open(id, counts)
+    }
+    fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource> {
+        self.stage.restore_sources(id)
+    }
+    fn restore(&self, partition: &mut S::Partition, record: &Record<'_>) -> Result<(), StageError> {
+        self.stage.restore(partition, record)
+    }
+    fn need(&self, partition: &S::Partition, record: Option<&Record<'_>>) -> Option<Need> {
+        self.stage.need(partition, record)
+    }
+    fn learn(&mut self, record: &Record<'_>) -> Result<(), StageError> {
+        self.stage.learn(record)
+    }
+    fn apply(
+        &mut self,
+        partition: &mut S::Partition,
+        record: &Record<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Step, StageError> {
+        self.stage.apply(partition, record, outbox)
+    }
+    fn flush(&mut self, partition: &mut S::Partition, outbox: &mut Outbox) -> Result<(), StageError> {
+        self.stage.flush(partition, outbox)
+    }
+    fn committed(&mut self, partition: &mut S::Partition) {
+        self.stage.committed(partition);
+    }
+    fn rolled_back(&mut self, partition: &mut S::Partition) {
+        self.stage.rolled_back(partition);
+    }
+    fn figures(&self, partition: &S::Partition, figures: &mut Figures) {
+        self.stage.figures(partition, figures);
+    }
+}
+
+/// Partition and key, with the last value of a changelog.
+pub(crate) type Latest = BTreeMap<(i32, Vec<u8>), Vec<u8>>;
+
+/// The last value of each key of each partition.
+pub(crate) fn latest(memory: &Memory, topic: &str) -> Latest {
+    let mut latest = Latest::new();
+    memory.for_each(topic, |record| {
+        let key = (record.partition, record.key.unwrap_or_default().to_vec());
+        match record.value {
+            Some(value) => latest.insert(key, value.to_vec()),
+            None => latest.remove(&key),
+        };
+    });
+    latest
+}
+
+/// How often each record is there, less those of progress: partition, key and value.
+pub(crate) fn all(memory: &Memory, topic: &str) -> BTreeMap<(i32, Vec<u8>, Vec<u8>), usize> {
+    let mut all = BTreeMap::new();
+    let has_progress = CHANGELOGS.contains(&topic);
+    memory.for_each(topic, |record| {
+        if has_progress && record.key == Some(PROGRESS_KEY.as_bytes()) {
+            return;
+        }
+        let (key, value) = (record.key.unwrap_or_default().to_vec(), record.value.unwrap_or_default().to_vec());
+        *all.entry((record.partition, key, value)).or_insert(0) += 1;
+    });
+    all
+}
+
+/// What a replay of every stage says otherwise; empty where all are the same.
+pub(crate) fn differences(rough: &Memory, shape: Shape) -> Vec<String> {
+    let mut faults = replay(rough, world::resolve(shape), shape);
+    faults.extend(replay(rough, world::fuse(), shape));
+    faults.extend(replay(rough, world::alert(shape), shape));
+    faults
+}
+
+fn replay<S: Stage + 'static>(rough: &Memory, stage: S, shape: Shape) -> Vec<String> {
+    let name = stage.topology().stage;
+    let memory = world::log(shape);
+    memory.create(ASIDE, runtime::memory::TopicSettings::new(shape.subject_partitions));
+    let inputs = stage.topology().inputs.clone();
+    for topic in &inputs {
+        rough.for_each(topic, |record| {
+            memory.append(topic, record.partition, record.key, record.value, record.headers).expect("it is there");
+        });
+    }
+    let stage = Replayed::new(stage);
+    let outputs: BTreeSet<String> = stage.topology.outputs.iter().cloned().collect();
+    let mut pipeline = Pipeline::new(&memory);
+    pipeline.add(stage, StageOptions::default());
+    if let Err(error) = pipeline.run() {
+        return vec![format!("a replay of {name}: {error}")];
+    }
+    let mut faults = Vec::new();
+    for topic in outputs.iter().filter(|topic| *topic != ASIDE) {
+        let is_same = if CHANGELOGS.contains(&topic.as_str()) {
+            let states = "households.states";
+            latest(rough, topic) == latest(&memory, topic)
+                && (topic != states || all(rough, states) == all(&memory, states))
+        } else {
+            all(rough, topic) == all(&memory, topic)
+        };
+        if !is_same {
+            faults.push(format!("a replay of {name} says something else in {topic}"));
+        }
+    }
+    let mut redirects = all(rough, "subjects.entries");
+    redirects.retain(|(_, _, value), _| codec::is::<Redirect<'_>>(value));
+    if outputs.contains(ASIDE) && redirects != all(&memory, ASIDE) {
+        faults.push(format!("a replay of {name} tells other ledgers something else"));
+    }
+    faults
+}

@@ -1,0 +1,132 @@
+//! The same feeds taken calmly and taken roughly: stages killed and built anew, transactions aborted, partitions read in
+//! another order, records delivered twice, a calendar job that dies and begins its day again. It judges nothing.
+
+use runtime::memory::{Memory, Order, Pipeline, StageOptions};
+use runtime::worker::{Bounds, WorkerError};
+
+use crate::generate::Dice;
+use crate::history::Step;
+use crate::world::{self, FEEDS, STAGES, Shape};
+
+/// Of so many transactions of a stage's life some are made to abort.
+const TRANSACTIONS: u64 = 40;
+/// So many of them at most: a worker gives up after more aborts in a row.
+const ABORTS_MAX: u64 = 6;
+
+/// What the seed decides beside the feeds.
+pub(crate) struct Fate {
+    dice: Dice,
+    pub(crate) shape: Shape,
+}
+
+/// What was done to a run.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) kills: u64,
+    pub(crate) deliveries: i64,
+}
+
+impl Fate {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed ^ 0x5EED_0FFA_7E50_0000);
+        let shape = Shape {
+            subject_partitions: *dice.pick(&[1, 1, 2, 3]),
+            household_partitions: *dice.pick(&[1, 2, 3]),
+            sweep: *dice.pick(&[1, 2, 5, 1_000]),
+        };
+        Self { dice, shape }
+    }
+
+    fn options(&mut self) -> StageOptions {
+        let records = *self.dice.pick(&[1, 2, 3, 7, 20, 1_000]);
+        let order = match self.dice.below(3) {
+            0 => Order::InTurn(1 + self.dice.below(4) as usize),
+            1 => Order::default(),
+            _ => Order::Shuffled(self.dice.below(u64::MAX)),
+        };
+        let aborts = (0..self.dice.below(ABORTS_MAX + 1)).map(|_| self.dice.below(TRANSACTIONS)).collect();
+        StageOptions { bounds: Bounds { records, time: None, ..Bounds::default() }, order, aborts }
+    }
+
+    /// A stage goes on a little, is killed and built anew, or all go on until they find nothing more.
+    fn something(&mut self, pipeline: &mut Pipeline, done: &mut Done) -> Result<(), WorkerError> {
+        let stage = *self.dice.pick(&STAGES);
+        match self.dice.below(20) {
+            0 => pipeline.run(),
+            1..4 => {
+                pipeline.kill(stage);
+                let options = self.options();
+                world::add(pipeline, stage, self.shape, options);
+                done.kills += 1;
+                Ok(())
+            }
+            _ => pipeline.turn(stage, 1 + self.dice.below(30) as usize),
+        }
+    }
+
+    /// Takes the feeds roughly to their end.
+    pub(crate) fn rough(&mut self, steps: &[Step]) -> Result<(Memory, Done), WorkerError> {
+        let memory = world::log(self.shape);
+        let mut pipeline = Pipeline::new(&memory);
+        let mut done = Done::default();
+        for stage in STAGES {
+            let options = self.options();
+            world::add(&mut pipeline, stage, self.shape, options);
+        }
+        let mut again = Vec::new();
+        for step in steps {
+            match step {
+                Step::Say(said) => {
+                    world::say(&memory, said);
+                    done.deliveries += 1;
+                    if self.dice.percent(8) {
+                        again.push(said);
+                    }
+                }
+                Step::Close(day) => {
+                    for said in again.drain(..) {
+                        world::say(&memory, said);
+                        done.deliveries += 1;
+                    }
+                    // The job that died after the first feed says the whole day again.
+                    if self.dice.percent(30) {
+                        world::close(&memory, *day, FEEDS[0]);
+                        self.something(&mut pipeline, &mut done)?;
+                    }
+                    for feed in FEEDS {
+                        world::close(&memory, *day, feed);
+                        self.something(&mut pipeline, &mut done)?;
+                    }
+                }
+            }
+            while self.dice.percent(40) {
+                self.something(&mut pipeline, &mut done)?;
+            }
+        }
+        for _ in 0..self.dice.below(12) {
+            self.something(&mut pipeline, &mut done)?;
+        }
+        pipeline.run()?;
+        Ok((memory, done))
+    }
+}
+
+/// Takes the feeds to their end with nothing in the way.
+pub(crate) fn calm(steps: &[Step], shape: Shape) -> Result<Memory, WorkerError> {
+    let memory = world::log(shape);
+    let mut pipeline = Pipeline::new(&memory);
+    for stage in STAGES {
+        world::add(&mut pipeline, stage, shape, StageOptions::default());
+    }
+    for step in steps {
+        match step {
+            Step::Say(said) => world::say(&memory, said),
+            Step::Close(day) => {
+                pipeline.run()?;
+                FEEDS.iter().for_each(|feed| world::close(&memory, *day, feed));
+            }
+        }
+    }
+    pipeline.run()?;
+    Ok(memory)
+}

@@ -1,0 +1,84 @@
+//! A rough run against a calm one of the same feeds: what must be the same whatever came between. It knows which
+//! differences the order of records from different partitions makes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runtime::memory::Memory;
+use schemas::codec;
+use schemas::records::{HouseholdState, PROGRESS_KEY};
+use schemas::{Hash64, Month};
+
+use crate::history::Step;
+use crate::replay::{Latest, all, latest};
+use crate::world::Shape;
+
+/// Whether households are merged: then ledgers tell each other of it, and what comes between their words is said one
+/// way or another.
+fn has_mergers(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Say(said) if said.lines.iter().any(|line| line.code == "merged")))
+}
+
+/// A changelog without what was counted: how often records came is not the same.
+fn without_progress(memory: &Memory, topic: &str) -> Latest {
+    let mut latest = latest(memory, topic);
+    latest.retain(|(_, key), _| key != PROGRESS_KEY.as_bytes());
+    latest
+}
+
+/// The states by household, less what the order of records from different partitions decides: which came last, and
+/// whether months before the horizon went with it.
+fn states(memory: &Memory, oldest: Option<Month>) -> BTreeMap<String, HouseholdState> {
+    let mut states = BTreeMap::new();
+    for value in latest(memory, "households.states").values().filter(|value| codec::is::<HouseholdState>(value)) {
+        let mut state: HouseholdState = codec::decode(value).expect("a state");
+        (state.source, state.event) = (String::new(), Hash64(0));
+        state.reversed.clear();
+        if let Some(oldest) = oldest {
+            let wages = state.members.iter_mut().map(|member| &mut member.wages);
+            for months in state.sums.iter_mut().map(|sum| &mut sum.months).chain(wages) {
+                months.retain(|one| one.month >= oldest);
+            }
+            state.sums.retain(|sum| !sum.months.is_empty());
+            state.evidence.retain(|one| one.day >= oldest.first_day());
+            state.incidents.retain(|one| one.day >= oldest.first_day());
+        }
+        states.insert(state.household.to_string(), state);
+    }
+    states
+}
+
+/// What differs; empty where nothing does.
+pub(crate) fn differences(calm: &Memory, rough: &Memory, steps: &[Step], shape: Shape) -> Vec<String> {
+    let mut faults = Vec::new();
+    if has_mergers(steps) {
+        return faults;
+    }
+    if without_progress(calm, "subjects.ledger") != without_progress(rough, "subjects.ledger") {
+        faults.push("the ledgers are not those of a calm run".to_owned());
+    }
+    if all(calm, "households.entries") != all(rough, "households.entries") {
+        faults.push("the household entries are not those of a calm run".to_owned());
+    }
+    let closed = steps.iter().filter_map(|step| if let Step::Close(day) = step { Some(*day) } else { None }).max();
+    let oldest = fuse_core::oldest_month(closed);
+    let (expected, found) = (states(calm, oldest), states(rough, oldest));
+    let houses: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    for house in houses.into_iter().filter(|house| expected.get(*house) != found.get(*house)) {
+        let (expected, found) = (expected.get(house), found.get(house));
+        faults.push(format!("household {house}\n    calm  {expected:?}\n    rough {found:?}"));
+    }
+    // With one partition of subjects nothing decides an order but the feeds.
+    if shape.subject_partitions == 1 {
+        for topic in ["households.states", "households.cases"] {
+            if without_progress(calm, topic) != without_progress(rough, topic) {
+                faults.push(format!("{topic} is not that of a calm run"));
+            }
+        }
+        for topic in ["warnings", "warnings.civil-affairs", "warnings.health-insurance"] {
+            if all(calm, topic) != all(rough, topic) {
+                faults.push(format!("{topic} is not that of a calm run"));
+            }
+        }
+    }
+    faults
+}
