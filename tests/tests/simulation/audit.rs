@@ -23,23 +23,43 @@ fn progress(memory: &Memory, changelog: &str) -> Vec<Progress> {
 
 /// Everything that does not hold at rest, when all is said.
 pub(crate) fn at_rest(memory: &Memory, deliveries: i64) -> Vec<String> {
-    let mut faults = balance(memory, deliveries);
-    faults.extend(passed_on(memory));
-    faults.extend(sums(memory));
-    faults.extend(at_any_time(memory));
+    let mut faults = at_any_time(memory);
+    let came: i64 = progress(memory, "subjects.ledger").iter().map(|one| one.total("subject_records")).sum();
+    if came != deliveries {
+        faults.push(format!("{deliveries} records were delivered, resolve took {came}"));
+    }
+    for (reader, topic) in
+        [("resolve", "subjects.entries"), ("fuse", "households.entries"), ("alert", "households.states")]
+    {
+        for partition in 0..memory.partitions(topic) {
+            let (end, next) = (memory.end(topic, partition), memory.committed(reader, topic, partition).unwrap_or(0));
+            if end != next {
+                faults.push(format!("{reader} has read {topic}/{partition} up to {next} of {end}"));
+            }
+        }
+    }
+    let closed = |changelog| progress(memory, changelog).iter().map(|one| one.closed_day).collect::<BTreeSet<_>>();
+    let days = ["subjects.ledger", "households.states", "households.cases"].map(closed);
+    let days: BTreeSet<_> = days.into_iter().flatten().flatten().collect();
+    if days.len() > 1 {
+        faults.push(format!("the stages have closed different days: {days:?}"));
+    }
     faults
 }
 
-/// Everything that does not hold, of what must hold in the middle of the work too.
+/// Everything that does not hold, of what holds between any two turns: all that is committed is committed together.
 pub(crate) fn at_any_time(memory: &Memory) -> Vec<String> {
-    let mut faults = numbers(memory);
+    let mut faults = balance(memory);
+    faults.extend(taken(memory));
+    faults.extend(sums(memory));
+    faults.extend(numbers(memory));
     faults.extend(cases(memory));
     faults.extend(warnings(memory));
     faults
 }
 
-/// Each record that came ended once or waits, and the scorecards say the same.
-fn balance(memory: &Memory, deliveries: i64) -> Vec<String> {
+/// Each record that was taken ended once or waits, and dead letters and scorecards say the same.
+fn balance(memory: &Memory) -> Vec<String> {
     let partitions = progress(memory, "subjects.ledger");
     let total = |name: &str| -> i64 { partitions.iter().map(|progress| progress.total(name)).sum() };
     let mut cards = Vec::new();
@@ -49,8 +69,7 @@ fn balance(memory: &Memory, deliveries: i64) -> Vec<String> {
     let on_cards = |count: fn(&Scorecard) -> i64| cards.iter().map(count).sum::<i64>();
     let ended: i64 = ["applied", "duplicates", "parked", "waiting", "refused"].map(total).iter().sum();
     let rows = [
-        ("records that came", deliveries, total("subject_records")),
-        ("records that ended or wait", deliveries, ended),
+        ("records that ended or wait", total("subject_records"), ended),
         ("dead letters", memory.records("ingest.dead-letters").len() as i64, total("refused")),
         ("duplicates on the scorecards", on_cards(|card| card.duplicates), total("duplicates")),
         ("refused on the scorecards", on_cards(|card| card.refused), total("refused")),
@@ -59,24 +78,28 @@ fn balance(memory: &Memory, deliveries: i64) -> Vec<String> {
     wrong.map(|(what, expected, found)| format!("{what}: expected {expected}, found {found}")).collect()
 }
 
-/// What each stage has said, the next has taken.
-fn passed_on(memory: &Memory) -> Vec<String> {
-    let mut entries = 0;
-    memory.for_each("households.entries", |record| {
-        entries += i64::from(!codec::is::<DayClosed>(record.value.unwrap_or_default()));
+/// Shows each entry that fuse has taken.
+fn for_each_taken(memory: &Memory, mut take: impl FnMut(&HouseholdEntry<'_>)) {
+    let topic = "households.entries";
+    memory.for_each(topic, |record| {
+        let value = record.value.unwrap_or_default();
+        let is_taken = record.offset < memory.committed("fuse", topic, record.partition).unwrap_or(0);
+        if is_taken && !codec::is::<DayClosed>(value) {
+            take(&codec::decode(value).expect("a household entry"));
+        }
     });
-    let taken: i64 = progress(memory, "households.states").iter().map(|one| one.total("household_entries")).sum();
-    let mut faults = Vec::new();
-    if entries != taken {
-        faults.push(format!("resolve said {entries} household entries, fuse took {taken}"));
+}
+
+/// Fuse has counted what lies below its offset.
+fn taken(memory: &Memory) -> Vec<String> {
+    let mut entries = 0;
+    for_each_taken(memory, |_| entries += 1);
+    let counted: i64 = progress(memory, "households.states").iter().map(|one| one.total("household_entries")).sum();
+    if entries == counted {
+        Vec::new()
+    } else {
+        vec![format!("fuse has taken {entries} entries, and counted {counted}")]
     }
-    let closed = |changelog| progress(memory, changelog).iter().map(|one| one.closed_day).collect::<BTreeSet<_>>();
-    let days = ["subjects.ledger", "households.states", "households.cases"].map(closed);
-    let days: BTreeSet<_> = days.into_iter().flatten().flatten().collect();
-    if days.len() > 1 {
-        faults.push(format!("the stages have closed different days: {days:?}"));
-    }
-    faults
 }
 
 /// Adds a row to the months over which it is spread.
@@ -93,13 +116,7 @@ fn add(sums: &mut Sums, household: HouseholdCode, row: &Row<'_>) {
 /// The sums of all states are those of the rows that were said and not taken back.
 fn sums(memory: &Memory) -> Vec<String> {
     let (mut said, mut known) = (Sums::new(), Sums::new());
-    memory.for_each("households.entries", |record| {
-        let value = record.value.unwrap_or_default();
-        if !codec::is::<DayClosed>(value) {
-            let entry: HouseholdEntry<'_> = codec::decode(value).expect("a household entry");
-            entry.rows.iter().for_each(|row| add(&mut said, entry.household, row));
-        }
-    });
+    for_each_taken(memory, |entry| entry.rows.iter().for_each(|row| add(&mut said, entry.household, row)));
     for value in latest(memory, "households.states").values().filter(|value| codec::is::<HouseholdState>(value)) {
         let state: HouseholdState = codec::decode(value).expect("a state");
         for sum in &state.sums {

@@ -19,11 +19,20 @@ pub(crate) struct Fate {
     pub(crate) shape: Shape,
 }
 
-/// What was done to a run.
-#[derive(Debug, Default)]
-pub(crate) struct Done {
-    pub(crate) kills: u64,
+/// What was done to a run, and what was seen in its middle.
+struct Done<'l> {
+    deliveries: i64,
+    faults: Vec<String>,
+    look: Box<dyn FnMut() -> Vec<String> + 'l>,
+}
+
+/// A rough run at its end.
+pub(crate) struct Rough {
+    pub(crate) memory: Memory,
+    /// How many records were delivered, those that came twice included.
     pub(crate) deliveries: i64,
+    /// The first faults that were seen in its middle.
+    pub(crate) faults: Vec<String>,
 }
 
 impl Fate {
@@ -49,26 +58,34 @@ impl Fate {
     }
 
     /// A stage goes on a little, is killed and built anew, or all go on until they find nothing more.
-    fn something(&mut self, pipeline: &mut Pipeline, done: &mut Done) -> Result<(), WorkerError> {
+    fn something(&mut self, pipeline: &mut Pipeline, done: &mut Done<'_>) -> Result<(), WorkerError> {
         let stage = *self.dice.pick(&STAGES);
-        match self.dice.below(20) {
+        let outcome = match self.dice.below(20) {
             0 => pipeline.run(),
             1..4 => {
                 pipeline.kill(stage);
                 let options = self.options();
                 world::add(pipeline, stage, self.shape, options);
-                done.kills += 1;
                 Ok(())
             }
             _ => pipeline.turn(stage, 1 + self.dice.below(30) as usize),
+        };
+        if done.faults.is_empty() {
+            done.faults = (done.look)();
         }
+        outcome
     }
 
-    /// Takes the feeds roughly to their end.
-    pub(crate) fn rough(&mut self, steps: &[Step]) -> Result<(Memory, Done), WorkerError> {
+    /// Takes the feeds roughly to their end, and looks at the log after whatever happens.
+    pub(crate) fn rough(
+        &mut self,
+        steps: &[Step],
+        look: impl Fn(&Memory) -> Vec<String>,
+    ) -> Result<Rough, WorkerError> {
         let memory = world::log(self.shape);
         let mut pipeline = Pipeline::new(&memory);
-        let mut done = Done::default();
+        let seen = memory.clone();
+        let mut done = Done { deliveries: 0, faults: Vec::new(), look: Box::new(move || look(&seen)) };
         for stage in STAGES {
             let options = self.options();
             world::add(&mut pipeline, stage, self.shape, options);
@@ -107,7 +124,8 @@ impl Fate {
             self.something(&mut pipeline, &mut done)?;
         }
         pipeline.run()?;
-        Ok((memory, done))
+        let Done { deliveries, faults, .. } = done;
+        Ok(Rough { memory, deliveries, faults })
     }
 }
 
@@ -123,7 +141,9 @@ pub(crate) fn calm(steps: &[Step], shape: Shape) -> Result<Memory, WorkerError> 
             Step::Say(said) => world::say(&memory, said),
             Step::Close(day) => {
                 pipeline.run()?;
-                FEEDS.iter().for_each(|feed| world::close(&memory, *day, feed));
+                for feed in FEEDS {
+                    world::close(&memory, *day, feed);
+                }
             }
         }
     }

@@ -73,7 +73,7 @@ pub(crate) fn log(shape: Shape) -> Memory {
     for topology in [resolve.topology(), fuse.topology(), alert.topology()] {
         for topic in topology.inputs.iter().chain(&topology.outputs) {
             let partitions = match topic.split_once('.') {
-                Some(("subjects", _)) | Some(("ingest", _)) => shape.subject_partitions,
+                Some(("subjects" | "ingest", _)) => shape.subject_partitions,
                 Some(("households", _)) => shape.household_partitions,
                 _ if topic == "warnings" => shape.household_partitions,
                 _ => 1,
