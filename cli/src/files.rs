@@ -31,22 +31,26 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, String)>) -> Re
 
 /// The records of the topic `policies` that a folder of policies means: key and text, wording first.
 pub(crate) fn policies(folder: &Path) -> Result<Vec<(String, String)>> {
-    let mut records = Vec::new();
-    for (sub, extension) in [("wording", "ftl"), ("", "yaml")] {
-        let folder = folder.join(sub);
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(&folder).with_context(|| format!("read the policies in {}", folder.display()))? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|found| found == extension) {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        for path in paths {
-            records.push(policy(&path)?);
+    let mut records = wording(folder)?;
+    records.extend(with_extension(folder, "yaml")?);
+    Ok(records)
+}
+
+/// The sentences that belong to a folder of policies, as records of the topic `policies`.
+pub(crate) fn wording(folder: &Path) -> Result<Vec<(String, String)>> {
+    with_extension(&folder.join("wording"), "ftl")
+}
+
+fn with_extension(folder: &Path, extension: &str) -> Result<Vec<(String, String)>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("read the policies in {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            paths.push(path);
         }
     }
-    Ok(records)
+    paths.sort();
+    paths.iter().map(|path| policy(path)).collect()
 }
 
 /// One policy or wording file as a record of the topic `policies`.

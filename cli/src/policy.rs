@@ -27,7 +27,8 @@ pub(crate) enum PolicyCommand {
 /// Which files to check.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Policy files (.yaml), wording files (.ftl), or folders that hold policies and a folder `wording`.
+    /// Policy files (.yaml), wording files (.ftl), or folders that hold policies and a folder `wording`. The sentences of
+    /// a folder `wording` beside a policy file are taken with it.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
 }
@@ -38,7 +39,8 @@ pub(crate) struct ApplyArgs {
     /// The brokers.
     #[command(flatten)]
     brokers: Brokers,
-    /// Policy files (.yaml), wording files (.ftl), or folders that hold policies and a folder `wording`.
+    /// Policy files (.yaml), wording files (.ftl), or folders that hold policies and a folder `wording`. The sentences of
+    /// a folder `wording` beside a policy file are taken with it.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
 }
@@ -83,14 +85,19 @@ fn apply(args: &ApplyArgs) -> Result<()> {
 
 /// Files as records of the topic: key and text.
 fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
-    let mut records = Vec::new();
+    let mut records = BTreeMap::new();
     for path in paths {
         if path.is_dir() {
             records.extend(files::policies(path)?);
         } else {
-            records.push(files::policy(Path::new(path))?);
+            let folder = path.parent().unwrap_or(Path::new(""));
+            if folder.join("wording").is_dir() {
+                records.extend(files::wording(folder)?);
+            }
+            records.extend([files::policy(path)?]);
         }
     }
+    let mut records: Vec<_> = records.into_iter().collect();
     // Wording first: policies name its sentences.
     records.sort_by_key(|(key, _)| !key.starts_with(alert_core::policy::WORDING_KEY_PREFIX));
     Ok(records)

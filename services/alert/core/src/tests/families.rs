@@ -3,7 +3,7 @@
 use schemas::records::Warning;
 use schemas::{Category, Cause, Class, Fen};
 
-use super::{Story, add_sum, day, findings, is_open, policies, shown, yuan};
+use super::{CHENZHOU, Story, add_sum, day, findings, is_open, policies, shown, yuan};
 
 fn bill(story: &mut Story, on: &str, amount: &str) -> Vec<Warning> {
     story.spend(on, Category::MedicalInpatient, Cause::Illness, amount)
@@ -82,6 +82,31 @@ fn family_3_is_seen_by_its_income_before_any_illness_and_with_the_first_bill_of_
     let ref_pc = crate::policy::MeasureOf { measure: crate::policy::Measure::RefPc, instead: None };
     assert_eq!(household.measure(&ref_pc).map(|reading| reading.value), Some(yuan("5216.67")));
     assert_eq!((findings(story.case()), story.case().case_number), (vec!["R04 M".to_owned(), "R13 M".to_owned()], 1));
+}
+
+const A_COUNTY_OF_CHENZHOU: &str = "
+name: a_county_of_chenzhou
+version: 1
+inherits: chenzhou
+counties: [\"131102\"]
+effective_from: 2000-01-01
+";
+
+#[test]
+fn family_3_is_asked_for_under_chenzhous_own_policy_in_every_month_from_400_and_after_three_of_them() {
+    let others = [("chenzhou", CHENZHOU), ("a_county_of_chenzhou", A_COUNTY_OF_CHENZHOU)];
+    let mut story = Story::new(3, &[Class::Delisted], "17000");
+    story.policies = policies(&others);
+    story.until("2025-02-01");
+    for (on, amount, expected) in [
+        ("2025-02-12", "399.99", vec![]),
+        ("2025-02-13", "0.01", vec!["R04 raised M"]),
+        ("2025-03-12", "400", vec!["R04 updated L", "R04 raised M"]),
+        ("2025-04-12", "399.99", vec![]),
+        ("2025-04-13", "0.01", vec!["R04 updated L", "R04 raised M", "R04-3 raised M"]),
+    ] {
+        assert_eq!(shown(&story.outpatient(on, on, amount)), expected, "{amount} yuan on {on}");
+    }
 }
 
 #[test]

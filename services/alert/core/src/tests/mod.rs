@@ -23,6 +23,7 @@ use crate::{Calendar, Now};
 
 const DEFAULT: &str = include_str!("../../../../../deploy/policies/default.yaml");
 const HENGSHUI: &str = include_str!("../../../../../deploy/policies/hengshui.yaml");
+const CHENZHOU: &str = include_str!("../../../../../deploy/policies/chenzhou.yaml");
 const ZH: &str = include_str!("../../../../../deploy/policies/wording/zh.ftl");
 const EN: &str = include_str!("../../../../../deploy/policies/wording/en.ftl");
 
