@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
@@ -79,7 +80,7 @@ impl Calendar {
             .context("the Kafka client refuses its settings: check --kafka-setting")?;
         // Ends what a killed calendar left open, so that the search below sees whole days only.
         producer.init_transactions(REQUEST_LIMIT).context("no answer from the brokers: check --brokers")?;
-        let feeds = feed_partitions(&producer)?;
+        let feeds = feed_partitions(producer.client())?;
         let last = last_closed(brokers, &feeds)?;
         Ok(Self { producer, feeds, last })
     }
@@ -148,10 +149,15 @@ fn today() -> Result<Day> {
     Ok(Day::of_instant_ms(since.as_millis() as i64))
 }
 
+/// The last closed day, without taking the calendar from whoever has it; none where no day was closed yet.
+pub(crate) fn last_closed_day(brokers: &Brokers) -> Result<Option<Day>> {
+    let feeds = feed_partitions(reader(brokers)?.client())?;
+    last_closed(brokers, &feeds)
+}
+
 /// Every partition of every feed, sorted.
-fn feed_partitions(producer: &BaseProducer) -> Result<Vec<(String, i32)>> {
-    let metadata =
-        producer.client().fetch_metadata(None, REQUEST_LIMIT).context("no answer from the brokers: check --brokers")?;
+fn feed_partitions<C: ClientContext>(client: &Client<C>) -> Result<Vec<(String, i32)>> {
+    let metadata = client.fetch_metadata(None, REQUEST_LIMIT).context("no answer from the brokers: check --brokers")?;
     let mut feeds = Vec::new();
     for topic in metadata.topics().iter().filter(|topic| topic.name().starts_with(FEED_PREFIX)) {
         feeds.extend(topic.partitions().iter().map(|partition| (topic.name().to_owned(), partition.id())));
@@ -164,16 +170,7 @@ fn feed_partitions(producer: &BaseProducer) -> Result<Vec<(String, i32)>> {
 /// The day of the last marker. Markers stand in all feeds alike, so the first feed that has one tells it; feeds with
 /// few records are searched first.
 fn last_closed(brokers: &Brokers, feeds: &[(String, i32)]) -> Result<Option<Day>> {
-    let consumer: BaseConsumer = brokers
-        .config()
-        // librdkafka asks for a group's name even where none is used.
-        .set("group.id", TRANSACTIONAL_ID)
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed")
-        .set("auto.offset.reset", "error")
-        .create()
-        .context("the Kafka client refuses its settings: check --kafka-setting")?;
+    let consumer = reader(brokers)?;
     let mut ranges = Vec::new();
     for (topic, partition) in feeds {
         let (low, high) = consumer
@@ -200,6 +197,20 @@ fn last_closed(brokers: &Brokers, feeds: &[(String, i32)]) -> Result<Option<Day>
         }
     }
     Ok(None)
+}
+
+/// A consumer of committed records that says where a partition ends.
+fn reader(brokers: &Brokers) -> Result<BaseConsumer> {
+    brokers
+        .config()
+        // librdkafka asks for a group's name even where none is used.
+        .set("group.id", TRANSACTIONAL_ID)
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("auto.offset.reset", "error")
+        .create()
+        .context("the Kafka client refuses its settings: check --kafka-setting")
 }
 
 /// The last marker from an offset on.

@@ -59,7 +59,8 @@ fn a_fifteenth_department_is_files_alone() -> Result<()> {
     let folder = tempfile::tempdir()?;
     joined(folder.path())?;
     let (feeds, deploy) = (folder.path().join("feeds"), folder.path().join("deploy"));
-    succeed(program("backstop")?.args(["policy", "check"]).arg(deploy.join("policies")))?;
+    let mut check = program("backstop")?;
+    succeed(check.args(["policy", "check", "--schemas"]).arg(&feeds).arg(deploy.join("policies")))?;
     succeed(&mut scenario(&feeds, &deploy)?)?;
     // It is the files that do it: without the policy's entry nothing is said of a closed business.
     fs::remove_file(deploy.join("policies/market.yaml"))?;

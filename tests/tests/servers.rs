@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use proof::{Running, last_line, program, root, scenarios, secured_settings, succeed, variable};
+use proof::{Running, last_line, output, program, root, scenarios, secured_settings, succeed, variable};
 
 /// A run whose services are killed with SIGKILL in its middle must be whole all the same: the command fails when a
 /// balance does not hold, when warnings differ between topic, ClickHouse and replay, when a state or open case differs
@@ -45,7 +45,22 @@ fn every_story_ends_the_same_on_real_servers_however_it_is_told() -> Result<()> 
     }
     let mut scenario = program("backstop")?;
     scenario.args(["scenario", "--kafka", &kafka, "--all-variants"]).args(scenarios()?);
-    succeed(&mut scenario).map(drop).with_context(|| logs(folder.path()))
+    succeed(&mut scenario).map(drop).with_context(|| logs(folder.path()))?;
+    no_policy_changes_a_closed_day(&kafka, folder.path())
+}
+
+/// The stories have closed many days: a policy that would hold for one of them is refused, and is not published.
+fn no_policy_changes_a_closed_day(kafka: &str, folder: &Path) -> Result<()> {
+    let file = folder.join("late.yaml");
+    for (from, accepted) in [("2000-01-01", false), ("2099-01-01", true)] {
+        let text = format!("name: late\nversion: 1\ninherits: default\ncounties: [\"11\"]\neffective_from: {from}\n");
+        std::fs::write(&file, text)?;
+        let applied = output(program("backstop")?.args(["policy", "apply", "--brokers", kafka]).arg(&file))?;
+        let said = String::from_utf8_lossy(&applied.stderr);
+        assert_eq!(applied.status.success(), accepted, "{from}: {said}");
+        assert_eq!(said.contains("late: /effective_from: 2000-01-01 would change the past"), !accepted, "{said}");
+    }
+    Ok(())
 }
 
 /// A service as in production: it talks to Kafka over TLS, with a login.

@@ -144,7 +144,7 @@ fn named_place(value: &Value, pointer: &str) -> String {
     format!("/rules/{number} ({id}){rest}")
 }
 
-/// Objects are joined field by field, rules by their id; anything else of `above` takes the place of what is below.
+/// Objects other than conditions are joined field by field, rules by their id; anything else of `above` takes the place of what is below.
 fn overlay(below: &Value, above: &Value) -> Value {
     match (below, above) {
         (Value::Object(below), Value::Object(above)) => {
@@ -152,6 +152,8 @@ fn overlay(below: &Value, above: &Value) -> Value {
             for (key, value) in above {
                 let value = match below.get(key) {
                     Some(old) if key == "rules" => overlay_rules(old, value),
+                    // A condition is one word: joined with another one it would be two, and only one of them heard.
+                    Some(_) if key == "when" => value.clone(),
                     Some(old) => overlay(old, value),
                     None => value.clone(),
                 };

@@ -4,8 +4,10 @@
 mod book;
 mod build;
 mod conditions;
+mod contradictions;
 mod document;
 mod faults;
+mod feed_words;
 mod rules;
 
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub use book::{Book, Learned, PolicySet, WORDING_KEY_PREFIX};
 pub use build::{build, check};
 pub use document::{Counties, Document};
 pub use faults::{Fault, Faults};
+pub use feed_words::unsaid;
 use schemas::records::WarningLevel;
 use schemas::{Category, Cause, Class, Fen};
 

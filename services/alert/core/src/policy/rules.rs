@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::build::{amounts, causes, message, texts, window};
 use super::conditions::{amount_of, code, compare, condition, instead, measure, number};
+use super::contradictions;
 use super::faults::Found;
 use super::{CauseRule, Condition, Form, LevelRow, MeasureOf, Rule, Test, Threshold};
 use crate::calendar::Window;
@@ -210,7 +211,13 @@ fn form(value: &Value, found: &mut Found) -> Option<Form> {
     let when = value.get("when").and_then(|when| found.at("when", |found| condition(when, found)));
     let reach = reach(value, &test, found);
     let levels = found.at("levels", |found| levels(value, &test, found));
-    Some(Form { when, test, reach, levels })
+    let is_whole = value.get("levels").and_then(Value::as_array).is_some_and(|rows| rows.len() == levels.len());
+    let form = Form { when, test, reach, levels };
+    // Where a row could not be read, the others are not counted as they stand.
+    if is_whole {
+        contradictions::check(&form, found);
+    }
+    Some(form)
 }
 
 /// A sum of one month says which months are looked at, each by itself.
@@ -304,7 +311,7 @@ fn level_row(row: &Value, comparator: Option<&Value>, test: &Test, found: &mut F
     })
 }
 
-/// Levels stand in order, and a higher level never asks for less than a lower one.
+/// Levels stand in order, and a higher level always asks for more than a lower one.
 fn check_order(levels: &[LevelRow], found: &mut Found) {
     for (at, pair) in levels.windows(2).enumerate() {
         if pair[1].level < pair[0].level {
@@ -312,9 +319,11 @@ fn check_order(levels: &[LevelRow], found: &mut Found) {
         }
     }
     for (at, high) in levels.iter().enumerate() {
+        let is_narrowed = high.when.is_some() || high.newest_month;
         let lower = levels[..at].iter().filter(|low| low.level < high.level && low.when.is_none());
         for (low, compare) in lower.filter_map(|low| low.compare.as_ref().zip(high.compare.as_ref())) {
-            if low.comparator.is_upward() != compare.comparator.is_upward() {
+            let (low_comparator, is_upward) = (low.comparator, compare.comparator.is_upward());
+            if low_comparator.is_upward() != is_upward {
                 continue;
             }
             let (low, high) = match (&low.threshold, &compare.threshold) {
@@ -330,10 +339,11 @@ fn check_order(levels: &[LevelRow], found: &mut Found) {
                 }
                 _ => continue,
             };
-            let is_less = if compare.comparator.is_upward() { high < low } else { high > low };
-            if is_less {
+            let is_less = if is_upward { high < low } else { high > low };
+            let is_same = high == low && low_comparator == compare.comparator && !is_narrowed;
+            if is_less || is_same {
                 found.at(format!("{at}/threshold"), |found| {
-                    found.add("a higher level asks for less than a lower one: the lower one can never hold alone");
+                    found.add("a higher level asks for no more than a lower one: the lower one can never hold alone");
                 });
             }
         }

@@ -105,7 +105,7 @@ fn every_fault_of_a_policy_is_told_at_once_with_its_place() {
     let shown: Vec<String> = faults.iter().map(ToString::to_string).collect();
     for (place, word) in [
         ("/settle_days", "soon"),
-        ("/rules/0 (R01)/levels/1/threshold", "a higher level asks for less"),
+        ("/rules/0 (R01)/levels/1/threshold", "a higher level asks for no more"),
         ("/rules/3 (R04)/categories/0", "dentist"),
         ("/rules/12 (R13)/wording/village", "no message `low-incomes`"),
         ("/rules/20 (R23)", "colour"),
@@ -160,6 +160,10 @@ fn each_fault_has_its_sentence() {
             &format!("{head}rules: [{{ id: R01, window: rolling_12 }}, {{ id: R01, window: month }}, {{ id: 1 }}]\n"),
             "not of type",
         ),
+        (
+            &format!("{head}rules: [{{ id: R01, when: {{ all: [{{ income: known }}, {{ income: unknown }}] }} }}]\n"),
+            "its parts contradict one another",
+        ),
         (&head.replace("default", "nothing"), "there is no policy `nothing`"),
     ] {
         let faults = check(text).expect_err(text).to_string();
@@ -178,6 +182,7 @@ inherits: default
 lines: { 2024: 9000.50 }
 rules:
   - { id: R01, comparator: \">=\" }
+  - { id: R02, when: { income: known } }
   - { id: R03, off: true }
 ";
     let policy = check(text).expect("sound");
@@ -186,6 +191,8 @@ rules:
         ("x@3", Fen(900_050), Fen::from_yuan(6_000))
     );
     assert!(policy.rule("R03").is_none());
+    let when = policy.rule("R02").and_then(|rule| rule.forms[0].when.as_ref());
+    assert!(matches!(when, Some(super::Condition::IncomeKnown(true))), "a condition takes the place of the one below");
     let rule = policy.rule("R01").expect("inherited");
     let compare = rule.forms[0].levels[0].compare.as_ref().expect("a figure");
     assert_eq!((compare.comparator, rule.forms[0].levels.len()), (super::Comparator::AtLeast, 2));
