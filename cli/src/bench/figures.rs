@@ -47,9 +47,6 @@ pub(super) struct Held {
     pub(super) bytes: u64,
 }
 
-/// Ledger rows of a city of 4.7 million people (design section 8).
-const CITY_ROWS: f64 = 117e6;
-
 impl Held {
     fn bytes_per_key(self) -> f64 {
         quotient(self.bytes as f64, self.keys as f64)
@@ -67,10 +64,10 @@ impl Held {
         match (keys, rows) {
             (0, _) => None,
             (_, 0) => Some(whole),
-            _ => {
-                let (per_row, city) = (self.bytes_per_row(), self.bytes_per_row() * CITY_ROWS / 1e9);
-                Some(format!("{whole}, {rows} rows of {per_row:.1} bytes; 117 million rows: {city:.2} GB"))
-            }
+            _ => Some(format!(
+                "{whole}; {rows} rows, {:.1} bytes for each, records that wait among them",
+                self.bytes_per_row()
+            )),
         }
     }
 }
