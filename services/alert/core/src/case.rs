@@ -28,7 +28,7 @@ pub enum Occasion {
 pub struct Outcome {
     /// The household's case, where it changed.
     pub case: Option<Case>,
-    /// What is said, in the order of the rules.
+    /// What is said: what ends, then the rest, each in the order of the rules.
     pub said: Vec<Said>,
     /// Whether the household's income is known.
     pub income_known: bool,
@@ -202,6 +202,9 @@ fn compare<'a>(
             (None, _) => {}
         }
     }
+    // What ends is said first: an entry that was corrected under its own id may end one finding and begin another, of
+    // another month or cause, which then has the same warning id.
+    changes.sort_by_key(|change| say::is_live(change.kind));
     findings
         .sort_by(|a, b| (a.rule.as_str(), a.month, a.opening_entry).cmp(&(b.rule.as_str(), b.month, b.opening_entry)));
     (findings, changes)

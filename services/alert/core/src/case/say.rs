@@ -20,7 +20,7 @@ pub(super) fn say(household: &Household<'_>, change: &Change<'_>, case_number: i
 }
 
 /// Whether the warning says that something holds, not that it has ended.
-const fn is_live(kind: WarningKind) -> bool {
+pub(super) const fn is_live(kind: WarningKind) -> bool {
     matches!(kind, WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated)
 }
 

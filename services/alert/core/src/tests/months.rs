@@ -71,6 +71,23 @@ fn a_bill_of_a_past_month_that_is_taken_back_withdraws_the_warning_of_that_month
     assert_eq!(by_month(&story), ["R04 L 2025-03"]);
 }
 
+#[test]
+fn a_bill_that_its_own_id_moves_to_an_earlier_month_ends_one_warning_before_it_begins_the_other() {
+    let mut story = Story::new(4, &[], "60000");
+    story.outpatient("2025-03-12", "2025-03-12", "500");
+    let entry = story.case().findings[0].opening_entry;
+    let moved = story.news("2025-04-02", |state, _| {
+        let at = state.evidence.iter().position(|one| one.entry == entry).expect("it is there");
+        let bill = state.evidence.remove(at);
+        add_sum(state, (bill.category, bill.cause), bill.day.month(), yuan("-500"));
+        add(state, entry, (bill.category, bill.cause), day("2025-02-10"), bill.amount_fen);
+        state.reversed.push(entry);
+    });
+    assert_eq!(shown(&moved), ["R04 withdrawn L", "R04 raised L"]);
+    assert_eq!(moved[0].warning_id, moved[1].warning_id, "the same entry opened both");
+    assert_eq!(by_month(&story), ["R04 L 2025-02"]);
+}
+
 /// A state keeps the largest expenses of a cause, so that those of a month with small bills can be missing.
 #[test]
 fn a_month_whose_bills_are_not_kept_one_by_one_is_withdrawn_all_the_same() {
@@ -98,12 +115,12 @@ fn of_several_months_only_the_newest_asks_for_a_visit() {
     assert_eq!(shown(&story.outpatient("2025-03-13", "2025-01-12", "500")), ["R04 raised L"], "late, and older");
     assert_eq!(by_month(&story), ["R04 L 2025-01", "R04 L 2025-02", "R04 M 2025-03", "R13 M -"]);
     let entry = story.case().findings[2].opening_entry;
-    assert_eq!(shown(&story.retract("2025-03-20", entry)), ["R04 updated M", "R04 withdrawn M"]);
+    assert_eq!(shown(&story.retract("2025-03-20", entry)), ["R04 withdrawn M", "R04 updated M"]);
     // The income goes above the line: nothing is asked for, and the months are still there.
     let above = story.news("2025-03-21", |state, _| {
         add_sum(state, (Category::Wage, Cause::Other), day("2024-12-01").month(), yuan("30000"));
     });
-    assert_eq!(shown(&above), ["R04 updated L", "R13 no_longer_met M"]);
+    assert_eq!(shown(&above), ["R13 no_longer_met M", "R04 updated L"]);
     assert_eq!(
         (by_month(&story), is_open(story.case())),
         (vec!["R04 L 2025-01".into(), "R04 L 2025-02".into()], false)
