@@ -4,10 +4,9 @@
 use schemas::records::SubjectEntry;
 use schemas::{EntryId, Op, codec};
 
-use super::documents::is_amount;
 use super::effects::{Cause, Effect, Input, Note, ResolveError};
 use super::view::{Picture, Stand, household, is_homeless};
-use super::waits::{since_now, waits_since};
+use super::waits::{identity, since_now, waits_since};
 use super::{Resolver, Route, Work, publish};
 use crate::ledger::{About, Ledger, ParkedRecord, Subject, Wait};
 
@@ -34,14 +33,9 @@ impl Resolver {
         let mut stands: Vec<Stand<'_>> = Vec::with_capacity(entry.entries.len());
         for (index, one) in entry.entries.iter().enumerate() {
             let Some(household) = household(work.subject, about, one) else { continue };
-            stands.push(Stand {
-                household,
-                id: EntryId::of(entry.event, entry.ordinal, index as i32),
-                source: entry.source,
-                reported_at_ms: if is_amount(one) { 0 } else { entry.reported_at_ms },
-                document: entry.document.filter(|_| is_amount(one)),
-                entry: *one,
-            });
+            let id = EntryId::of(entry.event, entry.ordinal, index as i32);
+            let said = (entry.source, entry.reported_at_ms, entry.document);
+            stands.push(Stand::of(household, id, said, *one));
         }
         stands.sort_unstable_by_key(|one| (one.household, one.id));
         publish::added(&stands, work.subject, &Cause::of(entry), say);
@@ -87,9 +81,7 @@ impl Resolver {
         let mut parked: Vec<ParkedRecord<'_>> = about.parked.clone();
         for one in &mut parked {
             let waiting: SubjectEntry<'_> = codec::decode(one.bytes)?;
-            let is_it =
-                (waiting.event, waiting.ordinal, waiting.content) == (entry.event, entry.ordinal, entry.content);
-            if is_it {
+            if identity(&waiting) == identity(entry) {
                 *one = ParkedRecord { bytes, ..*one };
             }
         }

@@ -205,17 +205,13 @@ impl Resolver {
         let is_about_membership = entry.entries.iter().any(says_membership);
         let is_beyond = is_beyond_horizon(work.calendar, entry);
         if entry.op == Op::Upsert {
+            if is_beyond {
+                return Route::Refused(Reason::BeyondHorizon);
+            }
             // Another version of an event that is in the ledger may be what makes its person known again.
             let is_new = !scan.has_event && !entry.entries.iter().any(|one| one.kind == schemas::Kind::Membership);
             if !about.is_known() && is_new {
-                return if is_beyond {
-                    Route::Refused(Reason::BeyondHorizon)
-                } else {
-                    Route::Waits(Wait::UnknownSubject)
-                };
-            }
-            if is_beyond {
-                return Route::Refused(Reason::BeyondHorizon);
+                return Route::Waits(Wait::UnknownSubject);
             }
         } else if !entry.corrects.is_some_and(|original| self.draft.ledger().has(original)) {
             return match (about.is_known() || is_about_membership, is_beyond) {

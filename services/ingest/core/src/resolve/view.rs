@@ -58,7 +58,9 @@ impl<'a> Picture<'a> {
                     continue;
                 }
                 if let Some(household) = household(subject, about, &entry) {
-                    view.push(stand(household, item, index, entry));
+                    let id = EntryId::of(item.event, item.ordinal, index as i32);
+                    let said = (item.source, item.reported_at_ms, item.document);
+                    view.push(Stand::of(household, id, said, entry));
                 }
             }
         }
@@ -97,16 +99,17 @@ pub(super) fn household(subject: Subject, about: &About<'_>, entry: &Entry<'_>) 
     }
 }
 
-/// One entry of an item, as it stands in a household.
-pub(super) fn stand<'a>(household: HouseholdCode, item: &Item<'a>, index: usize, entry: Entry<'a>) -> Stand<'a> {
-    let is_amount = is_amount(&entry);
-    Stand {
-        household,
-        id: EntryId::of(item.event, item.ordinal, index as i32),
-        source: item.source,
-        reported_at_ms: if is_amount { 0 } else { item.reported_at_ms },
-        document: item.document.filter(|_| is_amount),
-        entry,
+impl<'a> Stand<'a> {
+    /// An entry in a household, said by a department at an instant, with the paper behind its record.
+    pub(super) fn of(
+        household: HouseholdCode,
+        id: EntryId,
+        (source, reported_at_ms, document): (&'a str, i64, Option<Hash64>),
+        entry: Entry<'a>,
+    ) -> Self {
+        let is_amount = is_amount(&entry);
+        let reported_at_ms = if is_amount { 0 } else { reported_at_ms };
+        Self { household, id, source, reported_at_ms, document: document.filter(|_| is_amount), entry }
     }
 }
 

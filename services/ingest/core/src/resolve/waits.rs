@@ -9,9 +9,10 @@ use super::{Resolver, Work, is_beyond_horizon};
 use crate::ledger::{About, Ledger, ParkedRecord, Scan, Since, Wait};
 
 /// What tells one record from another.
-type Identity = (Hash64, i32, Hash64);
+pub(super) type Identity = (Hash64, i32, Hash64);
 
-fn identity(entry: &SubjectEntry<'_>) -> Identity {
+/// What tells this record from others.
+pub(super) fn identity(entry: &SubjectEntry<'_>) -> Identity {
     (entry.event, entry.ordinal, entry.content)
 }
 
