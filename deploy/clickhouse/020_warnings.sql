@@ -29,6 +29,12 @@ CREATE TABLE IF NOT EXISTS backstop.warnings
     action         LowCardinality(String),
     sentence_zh    String,
     sentence_en    String,
+    asks_visit     Bool COMMENT 'whether a new visit at the door is asked for',
+    round          Int32 COMMENT 'which visit of the household it belongs to; 0 for none',
+    due_day        Nullable(Date32) COMMENT 'by the end of which day the step is due',
+    post           LowCardinality(String) COMMENT 'the post that holds it',
+    attached_to    String COMMENT 'the warning of the village that it is attached to; empty for one sent by itself',
+    attached       Array(String) COMMENT 'in a warning of a village: its households',
     _topic         LowCardinality(String),
     _partition     Int32,
     _offset        Int64

@@ -5,11 +5,13 @@ pub mod codec;
 pub mod feed;
 pub mod id;
 pub mod money;
+pub mod office;
 pub mod records;
 pub mod time;
 pub mod words;
 
 pub use id::{County, EntryId, Hash64, HouseholdCode, PersonToken, Village};
 pub use money::Fen;
+pub use office::Office;
 pub use time::{Day, Month};
 pub use words::{Category, Cause, Class, Kind, Op, Reason};

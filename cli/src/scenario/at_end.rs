@@ -9,7 +9,7 @@ use alert_core::measures::{Household, Reading};
 use alert_core::policy::{Book, Measure, MeasureOf};
 use anyhow::{Context, Result, bail};
 use schemas::records::{Case, HouseholdState, Step, WarningLevel};
-use schemas::{Category, Day, Fen, Month};
+use schemas::{Category, Day, Fen, Month, Office};
 
 use super::check::{Difference, Expected, Found, Seen, named};
 use super::format::{ExpectedCase, ExpectedState, Scenario, Yuan};
@@ -26,9 +26,9 @@ pub(crate) fn differences(
 ) -> Result<Vec<Difference>> {
     let mut differences = Vec::new();
     let seen = |day: Day| found.seen.get(&day).with_context(|| format!("nothing was looked at on {day}"));
-    for expected in &scenario.cases {
+    for expected in scenario.cases.iter().filter(|one| expectations.is_in_time || one.day.is_none()) {
         let household = names.household(&expected.household)?;
-        let case = seen(scenario.end.0)?.cases.get(&household);
+        let case = seen(expected.day.map_or(scenario.end.0, |day| day.0))?.cases.get(&household);
         let number = expected.case_number.filter(|_| !expectations.is_different);
         let wanted = ExpectedCase { case_number: number, ..expected.clone() };
         let (wanted, found) = (wanted_case(&wanted), found_case(case, &wanted, &scenario.ignore_rules));
@@ -54,6 +54,15 @@ pub(crate) fn differences(
 /// A case in words, as far as the scenario says something of it.
 fn wanted_case(wanted: &ExpectedCase) -> String {
     let mut text = format!("case {}", wanted.step);
+    if let Some(day) = wanted.day {
+        let _ = write!(text, " on {}", day.0);
+    }
+    if let Some(office) = &wanted.office {
+        let _ = write!(text, ", held by {office}");
+    }
+    if let Some(due) = wanted.due {
+        let _ = write!(text, ", due on {}", due.0);
+    }
     if let Some(level) = &wanted.level {
         let _ = write!(text, " {level}");
     }
@@ -68,6 +77,17 @@ fn wanted_case(wanted: &ExpectedCase) -> String {
 
 fn found_case(case: Option<&Case>, wanted: &ExpectedCase, ignored: &[String]) -> String {
     let mut text = format!("case {}", named(&case.map_or(Step::None, |case| case.step)));
+    if let Some(day) = wanted.day {
+        let _ = write!(text, " on {}", day.0);
+    }
+    if wanted.office.is_some() {
+        let office = case.and_then(|case| case.office).map_or("nobody", Office::name);
+        let _ = write!(text, ", held by {office}");
+    }
+    if wanted.due.is_some() {
+        let due = case.and_then(|case| case.due_day).map_or_else(|| "never".to_owned(), |day| day.to_string());
+        let _ = write!(text, ", due on {due}");
+    }
     let relevant = case.into_iter().flat_map(|case| &case.findings);
     let relevant: Vec<_> = relevant.filter(|finding| !ignored.contains(&finding.rule)).collect();
     if wanted.level.is_some() {

@@ -205,6 +205,18 @@ pub(crate) struct Expectation {
     /// The day on which the newest entry behind it occurred.
     #[serde(default)]
     pub occurred: Option<Text<Day>>,
+    /// Whether it asks for a new visit.
+    #[serde(default)]
+    pub visit: Option<bool>,
+    /// The day by which what it asks for is due.
+    #[serde(default)]
+    pub due: Option<Text<Day>>,
+    /// The level of government that is asked.
+    #[serde(default)]
+    pub verifier: Option<String>,
+    /// The post that holds it.
+    #[serde(default)]
+    pub post: Option<String>,
 }
 
 /// A rule that must stay silent about a household.
@@ -223,8 +235,17 @@ pub(crate) struct Silence {
 pub(crate) struct ExpectedCase {
     /// The household's name.
     pub household: String,
+    /// The day at whose end it stands so; the last one where it is not given.
+    #[serde(default)]
+    pub day: Option<Text<Day>>,
     /// Its step; `none` for no open case.
     pub step: String,
+    /// The level of government that holds the step.
+    #[serde(default)]
+    pub office: Option<String>,
+    /// The day by which the step is due.
+    #[serde(default)]
+    pub due: Option<Text<Day>>,
     /// The level: L, M or H; none where nothing holds.
     #[serde(default)]
     pub level: Option<String>,
@@ -252,6 +273,10 @@ pub(crate) enum Kind {
     Withdrawn,
     /// One of the last two: where several things end at once, the order in which they come decides which.
     Ended,
+    /// A step of its case is overdue. In a story that lists none of these, those that come are passed over.
+    Escalated,
+    /// Its case was dismissed or cleared.
+    Closed,
 }
 
 impl Kind {
@@ -263,6 +288,8 @@ impl Kind {
             Self::NoLongerMet => matches!(found, WarningKind::NoLongerMet),
             Self::Withdrawn => matches!(found, WarningKind::Withdrawn),
             Self::Ended => matches!(found, WarningKind::NoLongerMet | WarningKind::Withdrawn),
+            Self::Escalated => matches!(found, WarningKind::Escalated),
+            Self::Closed => matches!(found, WarningKind::Closed),
         }
     }
 }

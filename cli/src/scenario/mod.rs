@@ -131,7 +131,8 @@ fn read(args: &ScenarioArgs) -> Result<Stories> {
         all.first = all.first.min(scenario.start.0);
         all.last = all.last.max(scenario.end.0);
         all.looks.insert(scenario.end.0);
-        all.looks.extend(scenario.states.iter().filter_map(|state| state.day).map(|day| day.0));
+        let days = scenario.states.iter().filter_map(|state| state.day);
+        all.looks.extend(days.chain(scenario.cases.iter().filter_map(|case| case.day)).map(|day| day.0));
         for variant in variants {
             all.add(path, *variant, &scenario, &writers)
                 .with_context(|| format!("{} ({})", path.display(), variant.name()))?;

@@ -31,6 +31,11 @@ reported = The situation of this household was reported or applied for. { $actio
 no-longer-met = What was said about this household holds no longer. Nothing more is asked for because of it.
 withdrawn = What was said about this household rested on data that were corrected. Please disregard it.
 
+overdue = A step of this household's case is overdue. { $action }
+case-dismissed = The case of this household was examined and dismissed. Nothing more is asked for because of this.
+case-cleared = The case of this household is closed: its situation has become stable.
+odd-history = The course of this household's case is unusual. { $action }
+
 note-second-home = A second home is registered.
 note-business = A shop is registered.
 note-vehicle = A vehicle of high price is registered.
@@ -56,4 +61,8 @@ action-make-the-water-safe = Please examine the water and make it safe.
 action-enrol = Please see that the member is insured.
 action-offer-work = Please examine which work or public post can be offered.
 action-help-to-produce = Please examine which help with production fits.
+action-decide = Please decide on what was verified.
+action-first-measure = Please begin the first measure.
+action-follow-up = Please visit the household again.
+action-look-into-the-case = Please look into the case.
 action-none = Nothing is asked for; this is for your information.

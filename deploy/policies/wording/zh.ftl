@@ -24,6 +24,11 @@ reported = 该户的情况已由网格员上报或自主申报。{ $action }
 no-longer-met = 该户的原预警条件已不再符合，无需再为此采取行动。
 withdrawn = 该户的原预警所依据的数据已更正，请不再处理。
 
+overdue = 该户的办理环节已超期。{ $action }
+case-dismissed = 该户的情况经核实不予纳入，无需再为此采取行动。
+case-cleared = 该户情况已稳定，本次办理结束。
+odd-history = 该户的办理过程有异常。{ $action }
+
 note-second-home = 登记有第二套住房。
 note-business = 登记有商铺。
 note-vehicle = 登记有较高价值的车辆。
@@ -49,4 +54,8 @@ action-make-the-water-safe = 请检测水源并保障饮水安全。
 action-enrol = 请协助其参保。
 action-offer-work = 请研究可提供的就业或公益岗位。
 action-help-to-produce = 请研究适用的生产帮扶。
+action-decide = 请对核实结果作出认定。
+action-first-measure = 请落实首项帮扶措施。
+action-follow-up = 请再次入户走访。
+action-look-into-the-case = 请核查该户的办理过程。
 action-none = 仅供知悉，无需行动。

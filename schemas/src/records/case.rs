@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::records::WarningLevel;
-use crate::{Cause, Day, EntryId, Fen, HouseholdCode, Month};
+use crate::{Cause, Day, EntryId, Fen, HouseholdCode, Month, Office};
 
 /// A household's case after its `number`th change. The record of a household without an open case is kept too: its
 /// findings at level L (signals) stand here, and so does what the next case must know of the last.
@@ -30,6 +30,63 @@ pub struct Case {
     pub state_number: i64,
     /// The first day that was not closed at the last evaluation.
     pub evaluated_day: Day,
+    /// The day from which the limit of the step counts.
+    pub step_day: Option<Day>,
+    /// By the end of which day the step is due; none where nothing is due.
+    pub due_day: Option<Day>,
+    /// The level of government that holds the step; none where no step is due.
+    pub office: Option<Office>,
+    /// How often the step has moved up since it began, because it was overdue.
+    pub escalations: i32,
+    /// What was known when a visit was last asked for; none before the first.
+    pub visit: Option<Visit>,
+    /// The day on which the case was last dismissed or cleared; none while it is open.
+    pub closed_day: Option<Day>,
+    /// What offices did about the household, sorted by day and entry; at most 32, the newest kept.
+    pub acts: Vec<Act>,
+}
+
+/// A visit that was asked for, and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// Which visit of the household it is, from 1.
+    pub round: i32,
+    /// The day on which it was asked for.
+    pub day: Day,
+    /// The highest level that it is about.
+    pub level: WarningLevel,
+    /// The causes that it is about, sorted.
+    pub causes: Vec<Cause>,
+    /// The figures that it is about, sorted by rule: the largest of a rule that has several.
+    pub sizes: Vec<Size>,
+}
+
+/// The figure of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// The rule, such as `R01`.
+    pub rule: String,
+    /// Its figure.
+    pub value_fen: Fen,
+}
+
+/// Something that an office did: a verification, a measure, a visit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// The entry that says so.
+    pub entry: EntryId,
+    /// The case that was open when it became known, 0 where none was.
+    pub case_number: i32,
+    /// The visit that was last asked for when it became known, 0 before the first.
+    pub round: i32,
+    /// What was done, such as `verification_result`.
+    pub code: String,
+    /// What it says, such as `confirmed`; may be empty.
+    pub value: String,
+    /// The cause that it names.
+    pub cause: Cause,
+    /// The day on which it was done.
+    pub day: Day,
 }
 
 /// A rule that holds for the household.
@@ -76,4 +133,11 @@ pub enum Step {
     Assisted,
     /// Done.
     Cleared,
+}
+
+impl Step {
+    /// Whether a case at this step is open.
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::None | Self::Dismissed | Self::Cleared)
+    }
 }

@@ -14,7 +14,7 @@ mod subject_entry;
 mod warning;
 
 pub use calendar::{Coverage, DayClosed};
-pub use case::{Case, Finding, Step};
+pub use case::{Act, Case, Finding, Size, Step, Visit};
 pub use explain_request::ExplainRequest;
 pub use household_entry::{Fact, HouseholdEntry, Row};
 pub use household_state::{Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Sum, Survey};

@@ -58,6 +58,19 @@ pub struct Warning {
     pub sentence_en: String,
     /// What the verifier of a request is told beside it. It reaches the verifier only, and never suppresses a warning.
     pub notes: Vec<Note>,
+    /// Whether a new visit at the door is asked for. A request that joins a visit which was asked for already, or that may
+    /// not ask again yet, asks for none.
+    pub asks_visit: bool,
+    /// Which visit of the household this belongs to, from 1; 0 for what belongs to none.
+    pub round: i32,
+    /// By the end of which day the step that this asks for is due; none where nothing is asked for.
+    pub due_day: Option<Day>,
+    /// The post that holds it, by its name in the posts of the city; empty where nobody is asked.
+    pub post: String,
+    /// The warning of the village that this one is attached to; empty for one that is sent by itself.
+    pub attached_to: String,
+    /// In a warning of a village: the households whose warnings are attached to it, sorted.
+    pub attached: Vec<HouseholdCode>,
 }
 
 /// Something that a verifier looks at beside what a warning says, such as a second home.

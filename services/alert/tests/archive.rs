@@ -9,10 +9,10 @@ use runtime::archive::RowMapper;
 use runtime::stage::{Header, Record};
 use schemas::codec::{self, Recorded};
 use schemas::records::{
-    Case, Contribution, DayClosed, Entry, ExplainRequest, Fact, Finding, HouseholdEntry, HouseholdState, MonthAmount,
-    Origin, Row, Scorecard, Step, SubjectEntry, Sum, Warning, WarningKind, WarningLevel,
+    Act, Case, Contribution, DayClosed, Entry, ExplainRequest, Fact, Finding, HouseholdEntry, HouseholdState,
+    MonthAmount, Origin, Row, Scorecard, Step, SubjectEntry, Sum, Warning, WarningKind, WarningLevel,
 };
-use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, Op, PersonToken};
+use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, Office, Op, PersonToken};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -98,6 +98,12 @@ fn warning() -> Warning {
         sentence_zh: "该户".to_owned(),
         sentence_en: "This household".to_owned(),
         notes: Vec::new(),
+        asks_visit: true,
+        round: 1,
+        due_day: Some(Day(20_007)),
+        post: "village-committee".to_owned(),
+        attached_to: String::new(),
+        attached: vec![household()],
     }
 }
 
@@ -142,6 +148,47 @@ fn entry() -> HouseholdEntry<'static> {
     }
 }
 
+fn case() -> Case {
+    Case {
+        number: 1,
+        household: household(),
+        case_number: 1,
+        step: Step::Raised,
+        opened_day: Some(Day(20_000)),
+        level: Some(WarningLevel::Medium),
+        causes: vec![Cause::Disaster],
+        findings: vec![Finding {
+            rule: "R08".to_owned(),
+            warning_id: "w".to_owned(),
+            opening_entry: EntryId(5),
+            since_day: Day(20_000),
+            level: WarningLevel::Medium,
+            cause: Cause::Disaster,
+            month: Month::from_yyyymm(202_410),
+            value_fen: Fen(9),
+            threshold_fen: Fen(5),
+            evidence: vec![EntryId(5)],
+        }],
+        state_number: 3,
+        evaluated_day: Day(20_001),
+        step_day: Some(Day(20_000)),
+        due_day: Some(Day(20_007)),
+        office: Some(Office::Village),
+        escalations: 0,
+        visit: None,
+        closed_day: None,
+        acts: vec![Act {
+            entry: EntryId(6),
+            case_number: 1,
+            round: 1,
+            code: "verification_result".to_owned(),
+            value: "proposed_confirmed".to_owned(),
+            cause: Cause::Disaster,
+            day: Day(20_001),
+        }],
+    }
+}
+
 #[test]
 fn every_row_has_the_columns_of_its_table() {
     let warnings = rows(&Warnings, &encoded(&warning()), &[]);
@@ -178,29 +225,7 @@ fn every_row_has_the_columns_of_its_table() {
     check(&HouseholdStates, &states);
     let sum = serde_json::json!({"month": 202_410, "category": "wage", "cause": "99", "amount_fen": 7});
     assert_eq!(states[0]["sums"], serde_json::json!([sum]));
-    let case = Case {
-        number: 1,
-        household: household(),
-        case_number: 1,
-        step: Step::Raised,
-        opened_day: Some(Day(20_000)),
-        level: Some(WarningLevel::Medium),
-        causes: vec![Cause::Disaster],
-        findings: vec![Finding {
-            rule: "R08".to_owned(),
-            warning_id: "w".to_owned(),
-            opening_entry: EntryId(5),
-            since_day: Day(20_000),
-            level: WarningLevel::Medium,
-            cause: Cause::Disaster,
-            month: Month::from_yyyymm(202_410),
-            value_fen: Fen(9),
-            threshold_fen: Fen(5),
-            evidence: vec![EntryId(5)],
-        }],
-        state_number: 3,
-        evaluated_day: Day(20_001),
-    };
+    let case = case();
     let cases = rows(&Cases, &encoded(&case), &[]);
     check(&Cases, &cases);
     assert_eq!((&cases[0]["step"], &cases[0]["level"]), (&Value::from("raised"), &Value::from("M")));

@@ -22,9 +22,17 @@ pub fn record_id(warning_id: &str, kind: WarningKind, state_number: i64, day: Da
 /// Stands in for the opening entry of a finding behind which there is no single entry, such as an income that was too
 /// low in every month up to this one.
 pub fn month_entry(household: HouseholdCode, rule: &str, month: Month) -> EntryId {
-    let digest = digest(&[&household.digits(), rule.as_bytes(), &month.yyyymm().to_be_bytes()]);
+    entry(&[&household.digits(), rule.as_bytes(), &month.yyyymm().to_be_bytes()])
+}
+
+/// Stands in for the opening entry of what is said about an overdue step of a case: one warning per visit and step.
+pub fn step_entry(household: HouseholdCode, round: i32, step: &str) -> EntryId {
+    entry(&[&household.digits(), &round.to_be_bytes(), step.as_bytes()])
+}
+
+fn entry(parts: &[&[u8]]) -> EntryId {
     let mut bytes = [0; 8];
-    bytes.copy_from_slice(&digest[..8]);
+    bytes.copy_from_slice(&digest(parts)[..8]);
     EntryId(i64::from_be_bytes(bytes))
 }
 

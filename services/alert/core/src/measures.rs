@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{Contribution, Coverage, Evidence, HouseholdState, Sum};
+use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Sum};
 use schemas::{Category, Cause, County, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
@@ -29,6 +29,8 @@ pub struct Household<'a> {
     pub income_known: bool,
     /// Who share the economy; 0 where nobody is known.
     pub members: i64,
+    /// Its case, where a rule looks at the course of it.
+    pub case: Option<&'a Case>,
 }
 
 /// A figure, and whether it is all there is.
@@ -59,7 +61,8 @@ impl<'a> Household<'a> {
         let Now { calendar, coverage } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
         let (members, totals) = (members(state), Default::default());
-        let mut household = Self { state, policy, calendar, coverage, months, totals, income_known: false, members };
+        let mut household =
+            Self { state, policy, calendar, coverage, months, totals, income_known: false, members, case: None };
         household.income_known =
             income_known(state, policy, calendar) && !household.is_any_silent(&policy.income_feeds);
         household
@@ -83,6 +86,28 @@ impl<'a> Household<'a> {
         };
         let last = |source| heard(source, county).max(heard(source, County::default()));
         feeds.iter().filter_map(last).any(|day| day < needed)
+    }
+
+    /// The same household with another month as the last settled one: what its income was then, as it is known on this
+    /// day.
+    #[must_use]
+    pub fn settled_at(&self, month: Month) -> Self {
+        let Self { state, policy, calendar, coverage, income_known, members, case, .. } = *self;
+        let (months, totals) = ((self.months.0, month), Default::default());
+        Self { state, policy, calendar, coverage, months, totals, income_known, members, case }
+    }
+
+    /// The last settled month.
+    pub fn settled(&self) -> Month {
+        self.months.1
+    }
+
+    /// The same household with its case, for the rules that look at its course.
+    pub fn with_case<'b>(&self, case: &'b Case) -> Household<'b>
+    where
+        'a: 'b,
+    {
+        Household { case: Some(case), ..self.settled_at(self.months.1) }
     }
 
     /// The months of a window.

@@ -6,8 +6,8 @@ mod outputs;
 mod partition;
 mod policies;
 
+use alert_core::case::next_due_of;
 use alert_core::measures::Household;
-use alert_core::rules::next_due;
 use alert_core::{Calendar, Now, Occasion, Outcome, PolicySet, evaluate};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
@@ -105,9 +105,9 @@ impl AlertStage {
     fn find_who_is_due(&mut self, partition: &mut AlertPartition) -> Result<(), String> {
         let Some(calendar) = partition.calendar().filter(|_| !partition.knows_who_is_due()) else { return Ok(()) };
         let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
-        partition.find_who_is_due(|state| {
+        partition.find_who_is_due(|state, case| {
             let policy = policies.of(state.household.county())?;
-            next_due(&Household::new(state, policy, calendar), calendar.day)
+            next_due_of(&Household::new(state, policy, calendar), case, calendar.day)
         })
     }
 

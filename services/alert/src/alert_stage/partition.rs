@@ -5,7 +5,7 @@ use alert_core::{Calendar, Outcome, Why};
 use runtime::stage::Figures;
 use runtime::table::Table;
 use schemas::codec::{self, Recorded};
-use schemas::records::{Case, HouseholdState, Progress, Step, Warning};
+use schemas::records::{Case, HouseholdState, Progress, Warning};
 use schemas::{Day, HouseholdCode};
 use serde::de::DeserializeOwned;
 
@@ -24,6 +24,8 @@ const STANDING_STILL_SO_FAR: &str = "standing_still_so_far";
 pub(super) const WITHOUT_TOPIC: &str = "without_topic";
 /// What stands before the last household of a sweep over those that are due.
 const DUE_PREFIX: &str = "due/";
+/// Visits that were asked for, by rule and county.
+const VISITS: &str = "visits_asked";
 /// Cases that are open.
 const OPEN_CASES: &str = "open_cases";
 
@@ -94,12 +96,15 @@ impl AlertPartition {
 
     /// Counts a case that opens or closes.
     pub(super) fn count_case(&mut self, before: Option<&Case>, next: &Case) {
-        let is_open = |case: &Case| i64::from(!matches!(case.step, Step::None | Step::Cleared));
+        let is_open = |case: &Case| i64::from(case.step.is_open());
         self.progress.count(OPEN_CASES, "", is_open(next) - before.map_or(0, is_open));
     }
 
-    /// Counts a warning by rule, level and kind.
+    /// Counts a warning by rule, level and kind, and a visit that it asks for by rule and county.
     pub(super) fn count_warning(&mut self, warning: &Warning) {
+        if warning.asks_visit {
+            self.progress.count(VISITS, &format!("{}/{}", warning.rule, warning.household.county()), 1);
+        }
         let kind = alert_core::identity::kind_name(warning.kind);
         let label = format!("{}/{}/{kind}", warning.rule, warning.level.letter());
         self.progress.count("warnings", &label, 1);
@@ -149,12 +154,13 @@ impl AlertPartition {
     /// Makes anew who is due; `next` says when a household is.
     pub(super) fn find_who_is_due(
         &mut self,
-        mut next: impl FnMut(&HouseholdState) -> Option<Day>,
+        mut next: impl FnMut(&HouseholdState, Option<&Case>) -> Option<Day>,
     ) -> Result<(), String> {
         let mut due = Due::default();
         for key in self.states.sorted_keys() {
             let household = HouseholdCode::from_number(key).map_err(|error| error.to_string())?;
-            due.set(key, self.state(household)?.as_ref().and_then(&mut next));
+            let case = self.case(household)?;
+            due.set(key, self.state(household)?.and_then(|state| next(&state, case.as_ref())));
         }
         self.due = Some(due);
         Ok(())
@@ -232,6 +238,7 @@ impl AlertPartition {
             let name = match total.name.as_str() {
                 "warnings" => "warnings",
                 OPEN_CASES => OPEN_CASES,
+                VISITS => VISITS,
                 INCOME_UNKNOWN => INCOME_UNKNOWN,
                 STANDING_STILL => STANDING_STILL,
                 "without_policy" => "without_policy",

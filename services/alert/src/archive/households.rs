@@ -4,8 +4,8 @@
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
-use schemas::records::{Case, Finding, HouseholdState};
-use schemas::{Cause, Class, Month};
+use schemas::records::{Act, Case, Finding, HouseholdState};
+use schemas::{Cause, Class, Day, Month, Office};
 use serde::Serialize;
 
 use super::{letter, line, named, place};
@@ -56,6 +56,40 @@ struct CaseRow<'a> {
     findings: Vec<FindingRow<'a>>,
     state_number: i64,
     evaluated_day: String,
+    step_day: Option<String>,
+    due_day: Option<String>,
+    office: &'static str,
+    escalations: i32,
+    round: i32,
+    visit_day: Option<String>,
+    closed_day: Option<String>,
+    acts: Vec<ActRow<'a>>,
+}
+
+/// Something that an office did.
+#[derive(Debug, Serialize)]
+struct ActRow<'a> {
+    entry: String,
+    case_number: i32,
+    round: i32,
+    code: &'a str,
+    value: &'a str,
+    cause: &'static str,
+    day: String,
+}
+
+impl<'a> ActRow<'a> {
+    fn of(act: &'a Act) -> Self {
+        Self {
+            entry: act.entry.to_string(),
+            case_number: act.case_number,
+            round: act.round,
+            code: &act.code,
+            value: &act.value,
+            cause: act.cause.code(),
+            day: act.day.to_string(),
+        }
+    }
 }
 
 /// A finding that holds.
@@ -140,18 +174,27 @@ impl RowMapper for Cases {
     fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {
         let Some(value) = record.value.filter(|value| codec::is::<Case>(value)) else { return Ok(()) };
         let case: Case = codec::decode(value).map_err(|error| format!("{}: {error}", place(record)))?;
+        let text = |day: Day| day.to_string();
         let row = CaseRow {
             household: case.household.to_string(),
             number: case.number,
             case_number: case.case_number,
             step: named(&case.step),
-            opened_day: case.opened_day.map(|day| day.to_string()),
+            opened_day: case.opened_day.map(text),
             level: letter(case.level),
             causes: case.causes.iter().map(|cause| Cause::code(*cause)).collect(),
             rules: case.findings.iter().map(|finding| finding.rule.as_str()).collect(),
             findings: case.findings.iter().map(FindingRow::of).collect(),
             state_number: case.state_number,
             evaluated_day: case.evaluated_day.to_string(),
+            step_day: case.step_day.map(text),
+            due_day: case.due_day.map(text),
+            office: case.office.map_or("", Office::name),
+            escalations: case.escalations,
+            round: case.visit.as_ref().map_or(0, |visit| visit.round),
+            visit_day: case.visit.as_ref().map(|visit| visit.day.to_string()),
+            closed_day: case.closed_day.map(text),
+            acts: case.acts.iter().map(ActRow::of).collect(),
         };
         line(&row, lines)
     }

@@ -40,6 +40,12 @@ struct Row<'a> {
     action: &'a str,
     sentence_zh: &'a str,
     sentence_en: &'a str,
+    asks_visit: bool,
+    round: i32,
+    due_day: Option<String>,
+    post: &'a str,
+    attached_to: &'a str,
+    attached: Vec<String>,
 }
 
 /// One part of a figure.
@@ -78,6 +84,12 @@ pub fn row(warning: &Warning, lines: &mut Vec<u8>) -> Result<(), String> {
         action: &warning.action,
         sentence_zh: &warning.sentence_zh,
         sentence_en: &warning.sentence_en,
+        asks_visit: warning.asks_visit,
+        round: warning.round,
+        due_day: warning.due_day.map(|day| day.to_string()),
+        post: &warning.post,
+        attached_to: &warning.attached_to,
+        attached: warning.attached.iter().map(ToString::to_string).collect(),
     };
     line(&row, lines)
 }

@@ -3,19 +3,22 @@
 
 use std::collections::BTreeSet;
 
-use schemas::records::{Contribution, Note, Warning, WarningKind};
-use schemas::{Category, Fen};
+use schemas::records::{Case, Contribution, Note, Step, Warning, WarningKind, WarningLevel};
+use schemas::{Category, Cause, Day, Fen, Office};
 
-use super::{Change, Part, Said, occurred_day};
-use crate::identity::record_id;
+use super::course::File;
+use super::findings::Change;
+use super::{Part, Said};
+use crate::identity::{record_id, step_entry, warning_id};
 use crate::measures::{Household, categories};
 use crate::policy::{Policy, Rule};
-use crate::rules::{Figure, is_noted};
+use crate::rules::{Figure, event_figure, is_noted};
 use crate::wording::{Figures, Language, Wording};
 
-pub(super) fn say(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Said {
-    let warning = whole(household, change, case_number);
-    let parts = change.rule.map(|rule| parts(household.policy, rule, change, &warning)).unwrap_or_default();
+pub(super) fn say(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Said {
+    let warning = whole(household, change, file, case_number);
+    let parts =
+        change.rule.map(|rule| parts(household.policy, (rule, file.step), change, &warning)).unwrap_or_default();
     Said { warning, parts }
 }
 
@@ -24,15 +27,15 @@ pub(super) const fn is_live(kind: WarningKind) -> bool {
     matches!(kind, WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated)
 }
 
-fn whole(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Warning {
-    let Change { kind, finding, figure, rule } = change;
+fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Warning {
+    let Change { kind, finding, figure, rule, asks_visit } = change;
     let (state, policy, day) = (household.state, household.policy, household.calendar.day);
     let is_request = is_live(*kind) && finding.level.is_request();
     let text =
         |text: fn(&Rule) -> &str| rule.filter(|_| is_request).map_or_else(String::new, |rule| text(rule).to_owned());
     let action = text(|rule| &rule.action);
     let message = rule.map_or("", |rule| rule.village_message.as_str());
-    let (sentence_zh, sentence_en) = sentences(policy, *kind, message, &figures(figure, &action));
+    let (sentence_zh, sentence_en) = sentences(policy, (*kind, file.step), message, &figures(figure, &action));
     Warning {
         warning_id: finding.warning_id.clone(),
         record_id: record_id(&finding.warning_id, *kind, state.number, day),
@@ -59,7 +62,84 @@ fn whole(household: &Household<'_>, change: &Change<'_>, case_number: i32) -> Wa
         action,
         sentence_zh,
         sentence_en,
+        asks_visit: *asks_visit,
+        round: if finding.level.is_request() { file.visit.as_ref().map_or(0, |visit| visit.round) } else { 0 },
+        due_day: file.due_day.filter(|_| *asks_visit),
+        post: if is_request { post(household, file.office) } else { String::new() },
+        attached_to: String::new(),
+        attached: Vec::new(),
     }
+}
+
+/// Who holds what an office is asked for.
+fn post(household: &Household<'_>, office: Option<Office>) -> String {
+    let (posts, code) = (&household.policy.posts, household.state.household);
+    office.and_then(|office| posts.of(code, office, household.calendar.day)).unwrap_or_default()
+}
+
+/// That a step is overdue, to the office that holds it from then on.
+pub(super) fn escalation(household: &Household<'_>, case: &Case, action: &str) -> Said {
+    let (state, policy, day) = (household.state, household.policy, household.calendar.day);
+    let (course, round) = (&policy.course, case.visit.as_ref().map_or(0, |visit| visit.round));
+    let opening = step_entry(state.household, round, step_name(case.step));
+    let (kind, id) = (WarningKind::Escalated, warning_id(state.household, &course.overdue_rule, opening));
+    let nothing = event_figure(day.month(), Vec::new());
+    let (sentence_zh, sentence_en) = sentences(policy, (kind, case.step), &course.overdue, &figures(&nothing, action));
+    let office = case.office.map_or("", Office::name);
+    let department = policy.departments.contains_key(office).then(|| office.to_owned());
+    let warning = Warning {
+        record_id: record_id(&id, kind, state.number, day),
+        warning_id: id,
+        kind,
+        household: state.household,
+        case_number: case.case_number,
+        rule: course.overdue_rule.clone(),
+        policy: policy.label.clone(),
+        cause: case.causes.first().copied().unwrap_or(Cause::Other),
+        level: case.level.unwrap_or(WarningLevel::Medium),
+        window: String::new(),
+        month: None,
+        value_fen: Fen::ZERO,
+        threshold_fen: Fen::ZERO,
+        margin_fen: Fen::ZERO,
+        day,
+        occurred_day: case.step_day.unwrap_or(day),
+        state_number: state.number,
+        contributions: Vec::new(),
+        evidence: Vec::new(),
+        verifier: office.to_owned(),
+        departments: department.iter().cloned().collect(),
+        action: action.to_owned(),
+        sentence_zh,
+        sentence_en,
+        notes: Vec::new(),
+        asks_visit: false,
+        round,
+        due_day: case.due_day,
+        post: post(household, case.office),
+        attached_to: String::new(),
+        attached: Vec::new(),
+    };
+    let part = department.map(|department| Part { department, warning: warning.clone() });
+    Said { warning, parts: part.into_iter().collect() }
+}
+
+const fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::None => "none",
+        Step::Raised => "raised",
+        Step::Verifying => "verifying",
+        Step::Confirmed => "confirmed",
+        Step::Dismissed => "dismissed",
+        Step::Assisted => "assisted",
+        Step::Cleared => "cleared",
+    }
+}
+
+/// The day on which the newest entry behind a figure occurred; without one, the last day of its window, as far as it
+/// has come.
+fn occurred_day(figure: &Figure, day: Day) -> Day {
+    figure.newest().map_or_else(|| figure.last_month.last_day().min(day), |behind| behind.day)
 }
 
 /// What the verifier of a request is told beside it.
@@ -84,10 +164,12 @@ fn figures(figure: &Figure, action: &str) -> Figures {
     }
 }
 
-fn sentences(policy: &Policy, kind: WarningKind, message: &str, figures: &Figures) -> (String, String) {
+fn sentences(policy: &Policy, (kind, step): (WarningKind, Step), message: &str, figures: &Figures) -> (String, String) {
     let message = match kind {
         WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated => message,
-        WarningKind::NoLongerMet | WarningKind::Closed => &policy.no_longer_met,
+        WarningKind::NoLongerMet => &policy.no_longer_met,
+        WarningKind::Closed if step == Step::Dismissed => &policy.course.dismissed,
+        WarningKind::Closed => &policy.course.cleared,
         WarningKind::Withdrawn => &policy.withdrawn,
     };
     let wording: &Wording = &policy.wording;
@@ -95,13 +177,13 @@ fn sentences(policy: &Policy, kind: WarningKind, message: &str, figures: &Figure
     (say(Language::Chinese), say(Language::English))
 }
 
-fn parts(policy: &Policy, rule: &Rule, change: &Change<'_>, whole: &Warning) -> Vec<Part> {
+fn parts(policy: &Policy, (rule, step): (&Rule, Step), change: &Change<'_>, whole: &Warning) -> Vec<Part> {
     let nothing = BTreeSet::new();
     let part = |(department, action): (&String, &String)| {
         let seen = policy.departments.get(department).unwrap_or(&nothing);
         Part {
             department: department.clone(),
-            warning: limited(policy, rule, change, whole, (department, action, seen)),
+            warning: limited(policy, (rule, step), change, whole, (department, action, seen)),
         }
     };
     rule.goes_to.iter().map(part).collect()
@@ -111,7 +193,7 @@ fn parts(policy: &Policy, rule: &Rule, change: &Change<'_>, whole: &Warning) -> 
 /// and there is no threshold: that one is of the whole.
 fn limited(
     policy: &Policy,
-    rule: &Rule,
+    (rule, step): (&Rule, Step),
     change: &Change<'_>,
     whole: &Warning,
     (department, action, seen): (&str, &str, &BTreeSet<Category>),
@@ -130,7 +212,7 @@ fn limited(
     let asked = if is_live(change.kind) { action } else { "" };
     let has_part = !own.parts.is_empty() || figure.parts.is_empty();
     let message = if has_part { &rule.department_message } else { &policy.no_part };
-    let (sentence_zh, sentence_en) = sentences(policy, change.kind, message, &figures(&own, asked));
+    let (sentence_zh, sentence_en) = sentences(policy, (change.kind, step), message, &figures(&own, asked));
     Warning {
         value_fen: own.value,
         threshold_fen: own.threshold,
@@ -139,6 +221,7 @@ fn limited(
         contributions: own.parts,
         verifier: String::new(),
         notes: Vec::new(),
+        post: String::new(),
         departments: vec![department.to_owned()],
         action: asked.to_owned(),
         sentence_zh,

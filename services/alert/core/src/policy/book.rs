@@ -7,21 +7,31 @@ use std::sync::Arc;
 use schemas::{County, Day};
 
 use super::Policy;
-use super::build::build;
+use super::build::{Beside, build};
 use super::document::{Counties, Document};
 use super::faults::{Fault, Faults};
+use super::holidays::{Holidays, WorkingDays};
+use super::posts::{Post, Posts};
 use crate::wording::{Language, Wording};
 
 /// What the key of a record with sentences begins with; the language follows.
 pub const WORDING_KEY_PREFIX: &str = "wording/";
+/// What the key of a record with the public holidays of a year begins with; the year follows.
+pub const HOLIDAYS_KEY_PREFIX: &str = "holidays/";
+/// What the key of a record with posts begins with; a name follows.
+pub const POSTS_KEY_PREFIX: &str = "posts/";
 
-/// Every policy and every wording that was published.
+/// Every policy that was published, and all that stands beside them.
 #[derive(Debug, Default)]
 pub struct Book {
     /// Offset and document.
     documents: Vec<(i64, Document)>,
     /// Offset, language and text.
     wordings: Vec<(i64, Language, String)>,
+    /// Offset, and the working days from there on.
+    working_days: Vec<(i64, Arc<WorkingDays>)>,
+    /// Offset, and the posts from there on.
+    posts: Vec<(i64, Arc<Posts>)>,
 }
 
 /// What became of a record of the topic `policies`.
@@ -37,12 +47,26 @@ pub enum Learned {
         /// Their language.
         language: Language,
     },
+    /// The public holidays of a year.
+    Holidays {
+        /// The year.
+        year: i32,
+    },
+    /// Posts.
+    Posts {
+        /// The name of their file.
+        name: String,
+    },
 }
 
 /// The policies that hold on a day.
 #[derive(Debug, Default)]
 pub struct PolicySet {
     policies: Vec<(i64, Counties, Policy)>,
+    working_days: Arc<WorkingDays>,
+    posts: Arc<Posts>,
+    /// The newest records with holidays and with posts.
+    beside_offsets: Vec<i64>,
     /// What could not be used, by name; the version before it holds.
     pub refused: BTreeMap<String, Faults>,
 }
@@ -58,6 +82,18 @@ impl Book {
             self.wordings.push((offset, language, text.to_owned()));
             return Ok(Learned::Wording { language });
         }
+        if let Some(name) = key.strip_prefix(HOLIDAYS_KEY_PREFIX) {
+            let holidays = Holidays::read(name, text)?;
+            let year = holidays.year;
+            let before = newest(&self.working_days, i64::MAX).map_or_else(Arc::default, |(_, days)| Arc::clone(days));
+            self.working_days.push((offset, Arc::new(before.with(holidays))));
+            return Ok(Learned::Holidays { year });
+        }
+        if let Some(name) = key.strip_prefix(POSTS_KEY_PREFIX) {
+            let before = newest(&self.posts, i64::MAX).map_or_else(Arc::default, |(_, posts)| Arc::clone(posts));
+            self.posts.push((offset, Arc::new(before.with(name, Post::read(text)?)?)));
+            return Ok(Learned::Posts { name: name.to_owned() });
+        }
         let document = Document::read(text)?;
         if document.name != key {
             let what =
@@ -72,7 +108,13 @@ impl Book {
     /// The policies that hold on `day`, of those below `policies_offset`. A policy that cannot be used gives way to the
     /// one of the same name before it.
     pub fn at(&self, policies_offset: i64, day: Day) -> PolicySet {
-        let wording = Arc::new(self.wording_at(policies_offset));
+        let (working_days, posts) = (newest(&self.working_days, policies_offset), newest(&self.posts, policies_offset));
+        let beside_offsets = [working_days.map(|(offset, _)| *offset), posts.map(|(offset, _)| *offset)];
+        let beside = Beside {
+            wording: Arc::new(self.wording_at(policies_offset)),
+            working_days: working_days.map_or_else(Arc::default, |(_, days)| Arc::clone(days)),
+            posts: posts.map_or_else(Arc::default, |(_, posts)| Arc::clone(posts)),
+        };
         let mut by_name: BTreeMap<&str, Vec<(i64, &Document)>> = BTreeMap::new();
         for (offset, document) in &self.documents {
             if *offset < policies_offset && document.effective_from <= day {
@@ -81,10 +123,15 @@ impl Book {
         }
         let parent =
             |name: &str| by_name.get(name).and_then(|versions| versions.last()).map(|(_, last)| (*last).clone());
-        let mut set = PolicySet::default();
+        let mut set = PolicySet {
+            working_days: Arc::clone(&beside.working_days),
+            posts: Arc::clone(&beside.posts),
+            beside_offsets: beside_offsets.into_iter().flatten().collect(),
+            ..PolicySet::default()
+        };
         for (name, versions) in &by_name {
             for (offset, document) in versions.iter().rev() {
-                match build(document, &parent, &wording) {
+                match build(document, &parent, &beside) {
                     Ok(policy) => {
                         set.policies.push((*offset, document.counties.clone(), policy));
                         break;
@@ -108,6 +155,11 @@ impl Book {
     }
 }
 
+/// The newest of what was published below the offset.
+fn newest<T>(published: &[(i64, T)], below_offset: i64) -> Option<&(i64, T)> {
+    published.iter().rev().find(|(offset, _)| *offset < below_offset)
+}
+
 impl PolicySet {
     /// The policy of a county: the one whose prefix fits longest; of two that fit alike, the one published later.
     pub fn of(&self, county: County) -> Option<&Policy> {
@@ -123,8 +175,19 @@ impl PolicySet {
         self.policies.iter().map(|(_, _, policy)| policy)
     }
 
-    /// Which records it consists of: two sets with the same ones decide alike.
+    /// Which days are working days.
+    pub fn working_days(&self) -> &WorkingDays {
+        &self.working_days
+    }
+
+    /// Who acts on a request, by area, level and day.
+    pub fn posts(&self) -> &Posts {
+        &self.posts
+    }
+
+    /// Which records it consists of: two sets with the same ones decide alike, but for posts that begin on a day between
+    /// theirs ([`Posts::begin_between`]). Sentences decide nothing.
     pub fn offsets(&self) -> Vec<i64> {
-        self.policies.iter().map(|(offset, _, _)| *offset).collect()
+        self.policies.iter().map(|(offset, _, _)| *offset).chain(self.beside_offsets.iter().copied()).collect()
     }
 }

@@ -10,40 +10,51 @@ use serde_json::{Map, Value};
 use super::conditions::number;
 use super::document::Document;
 use super::faults::{Faults, Found};
-use super::{Amounts, Note, Policy, rules};
+use super::holidays::WorkingDays;
+use super::posts::Posts;
+use super::{Amounts, Note, Policy, course, rules};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording};
 
 /// Most policies above one another.
 const INHERITANCE_MAX: usize = 8;
 
+/// What stands beside the policies and is the same for all of them.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// The sentences.
+    pub wording: Arc<Wording>,
+    /// The working days.
+    pub working_days: Arc<WorkingDays>,
+    /// The posts.
+    pub posts: Arc<Posts>,
+}
+
 /// Joins `document` with what it inherits and checks the whole. Every fault is told at once.
 ///
-/// `parent` finds a policy by its name; `wording` has the sentences that the rules name.
+/// `parent` finds a policy by its name; `beside` has the sentences that the rules name.
 pub fn build(
     document: &Document,
     parent: &dyn Fn(&str) -> Option<Document>,
-    wording: &Arc<Wording>,
+    beside: &Beside,
 ) -> Result<Policy, Faults> {
     let mut found = Found::default();
     let value = join(document, parent, &mut found);
-    let policy = read(document, &value, wording, &mut found);
+    let policy = read(document, &value, beside, &mut found);
     let faults = found.into_faults();
     if faults.is_empty() { Ok(policy) } else { Err(Faults(faults)) }
 }
 
 /// Checks a policy file as a whole: every fault of its shape and of its meaning at once, in the order of their places.
-pub fn check(text: &str, parent: &dyn Fn(&str) -> Option<Document>, wording: &Arc<Wording>) -> Result<Policy, Faults> {
+pub fn check(text: &str, parent: &dyn Fn(&str) -> Option<Document>, beside: &Beside) -> Result<Policy, Faults> {
     let (document, mut faults) = Document::read_as_far_as_it_goes(text)?;
-    let policy = document.map(|document| build(&document, parent, wording));
+    let policy = document.map(|document| build(&document, parent, beside));
     match policy {
         Some(Ok(policy)) if faults.is_empty() => return Ok(policy),
         Some(Err(more)) => faults.extend(more.0),
         _ => {}
     }
-    faults.sort();
-    faults.dedup();
-    Err(Faults(faults))
+    Err(Faults::in_order(faults))
 }
 
 /// All that the document and those that it inherits say.
@@ -71,7 +82,8 @@ fn join(document: &Document, parent: &dyn Fn(&str) -> Option<Document>, found: &
     value
 }
 
-fn read(document: &Document, value: &Value, wording: &Arc<Wording>, found: &mut Found) -> Policy {
+fn read(document: &Document, value: &Value, beside: &Beside, found: &mut Found) -> Policy {
+    let wording = &beside.wording;
     let integer = |key: &str| value.get(key).and_then(Value::as_i64);
     let measures = value.get("measures");
     let account = |name: &str, found: &mut Found| {
@@ -95,6 +107,7 @@ fn read(document: &Document, value: &Value, wording: &Arc<Wording>, found: &mut 
     let no_longer_met = said("no_longer_met", found);
     let withdrawn = said("withdrawn", found);
     let no_part = said("no_part", found);
+    let course = found.at("case", |found| course::read(value.get("case"), wording, found));
     let rules = rules::read(value.get("rules"), &departments, wording, found);
     Policy {
         name: document.name.clone(),
@@ -110,11 +123,14 @@ fn read(document: &Document, value: &Value, wording: &Arc<Wording>, found: &mut 
         gap_causes: gap_causes(value),
         departments,
         notes: found.at("notes", |found| notes(value.get("notes"), wording, found)),
+        course,
         no_longer_met,
         withdrawn,
         no_part,
         rules,
         wording: Arc::clone(wording),
+        working_days: Arc::clone(&beside.working_days),
+        posts: Arc::clone(&beside.posts),
     }
 }
 

@@ -112,6 +112,7 @@ pub(super) fn condition(value: &Value, found: &mut Found) -> Option<Condition> {
         "member" => Some(Condition::MainEarner),
         "finding" => Some(Condition::Finding(texts(Some(what)))),
         "status" => Some(Condition::Status { code: code(what, found)?, values: texts(what.get("values")) }),
+        "every_member" => Some(Condition::EveryMember { code: code(what, found)?, values: texts(what.get("values")) }),
         _ => None,
     })
 }

@@ -7,11 +7,10 @@ use schemas::{County, Day};
 use serde_json::{Map, Value};
 
 use super::faults::{Fault, Faults};
+use super::shape;
 
 /// The JSON schema of a policy file, as editors use it too.
 pub(super) const SCHEMA_TEXT: &str = include_str!("../../../../../deploy/policies/policy.schema.json");
-/// Longest policy file that is read, in bytes.
-const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
 /// A policy file that is well formed.
 #[derive(Clone, Debug)]
@@ -64,7 +63,7 @@ impl Document {
     /// Reads a file whose shape may be faulty, as far as it goes, so that faults of its meaning can be told with those
     /// of its shape.
     pub(super) fn read_as_far_as_it_goes(text: &str) -> Result<(Option<Self>, Vec<Fault>), Faults> {
-        let value = parse(text)?;
+        let value = shape::parse(text)?;
         let mut faults = shape_faults(&value);
         let head = Self::head(&value).map_err(|more| faults.extend(more)).ok();
         Ok((head, faults))
@@ -107,29 +106,10 @@ impl Document {
     }
 }
 
-fn parse(text: &str) -> Result<Value, Faults> {
-    let whole = |what: String| Faults(vec![Fault { place: String::new(), what }]);
-    if text.len() > DOCUMENT_BYTES_MAX {
-        return Err(whole(format!("{} bytes; a policy file has at most {DOCUMENT_BYTES_MAX}", text.len())));
-    }
-    serde_saphyr::from_str::<Value>(text).map_err(|error| whole(format!("no YAML that can be read: {error}")))
-}
-
 fn shape_faults(value: &Value) -> Vec<Fault> {
-    static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
-        #[expect(
-            clippy::expect_used,
-            reason = "the text is a file of this project, which a test of this module compiles"
-        )]
-        let schema = serde_json::from_str(SCHEMA_TEXT).expect("the policy schema is JSON");
-        #[expect(clippy::expect_used, reason = "a test of this module compiles it")]
-        jsonschema::validator_for(&schema).expect("the policy schema is a JSON schema")
-    });
-    let place = |pointer: String| named_place(value, &pointer);
-    VALIDATOR
-        .iter_errors(value)
-        .map(|error| Fault { place: place(error.instance_path().to_string()), what: error.to_string() })
-        .collect()
+    static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| shape::validator(SCHEMA_TEXT));
+    let faults = shape::faults(&VALIDATOR, value).into_iter();
+    faults.map(|fault| Fault { place: named_place(value, &fault.place), ..fault }).collect()
 }
 
 /// The pointer, with a rule's id beside its number.

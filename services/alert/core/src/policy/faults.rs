@@ -21,6 +21,15 @@ impl std::fmt::Display for Fault {
 #[error("{}", .0.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct Faults(pub Vec<Fault>);
 
+impl Faults {
+    /// Faults of one file, in the order of their places; none is told twice.
+    pub(super) fn in_order(mut faults: Vec<Fault>) -> Self {
+        faults.sort();
+        faults.dedup();
+        Self(faults)
+    }
+}
+
 /// Collects faults while a file is walked through.
 #[derive(Debug, Default)]
 pub(super) struct Found {

@@ -5,10 +5,14 @@ mod book;
 mod build;
 mod conditions;
 mod contradictions;
+mod course;
 mod document;
 mod faults;
 mod feed_words;
+mod holidays;
+mod posts;
 mod rules;
+mod shape;
 
 #[cfg(test)]
 mod tests;
@@ -16,11 +20,14 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use book::{Book, Learned, PolicySet, WORDING_KEY_PREFIX};
-pub use build::{build, check};
+pub use book::{Book, HOLIDAYS_KEY_PREFIX, Learned, POSTS_KEY_PREFIX, PolicySet, WORDING_KEY_PREFIX};
+pub use build::{Beside, build, check};
+pub use course::{ActCodes, Clear, Course, Emergency, Limit, Visits};
 pub use document::{Counties, Document};
 pub use faults::{Fault, Faults};
 pub use feed_words::unsaid;
+pub use holidays::{Holidays, WorkingDays};
+pub use posts::{Area, Post, Posts};
 use schemas::records::WarningLevel;
 use schemas::{Category, Cause, Class, Fen};
 
@@ -57,6 +64,8 @@ pub struct Policy {
     pub departments: BTreeMap<String, BTreeSet<Category>>,
     /// What rides along with a request to its verifier, and never suppresses it.
     pub notes: Vec<Note>,
+    /// The course of a case.
+    pub course: Course,
     /// What is said when a finding holds no longer.
     pub no_longer_met: String,
     /// What is said when the facts behind a finding were taken back.
@@ -67,6 +76,10 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// The sentences.
     pub wording: Arc<Wording>,
+    /// Which days are working days.
+    pub working_days: Arc<WorkingDays>,
+    /// Who acts on a request, by area, level and day.
+    pub posts: Arc<Posts>,
 }
 
 /// A rule: one or more forms, of which the one with the highest level counts.
@@ -136,6 +149,13 @@ pub enum Test {
         /// Days.
         days: i32,
     },
+    /// The course of the case is unlike what it should be: kind `history`.
+    History {
+        /// How.
+        history: History,
+        /// Days, where it has a limit.
+        days: i32,
+    },
     /// Members who had a wage and have none any longer: kind `missing_wage`.
     MissingWage {
         /// So many settled months without one.
@@ -151,6 +171,29 @@ impl Test {
     /// Whether its findings are told apart by cause, as those of events are; a figure has one finding.
     pub const fn is_event(&self) -> bool {
         !matches!(self, Self::Sum(_) | Self::Measure(_))
+    }
+}
+
+/// What an office looks into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// The case was cleared, and known income is below the line.
+    ClearedBelowLine,
+    /// It was cleared soon after it was confirmed.
+    ClearedSoon,
+    /// It was confirmed and no measure followed.
+    NoMeasure,
+}
+
+impl History {
+    /// Reads its name in a policy.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "cleared_below_line" => Some(Self::ClearedBelowLine),
+            "cleared_soon" => Some(Self::ClearedSoon),
+            "no_measure" => Some(Self::NoMeasure),
+            _ => None,
+        }
     }
 }
 
@@ -356,6 +399,13 @@ pub enum Condition {
     Finding(Vec<String>),
     /// A status of this code holds with one of these values (any where none is named).
     Status {
+        /// Its code.
+        code: String,
+        /// Values.
+        values: Vec<String>,
+    },
+    /// A status of this code with one of these values holds of every registered member.
+    EveryMember {
         /// Its code.
         code: String,
         /// Values.

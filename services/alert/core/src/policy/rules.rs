@@ -11,7 +11,7 @@ use super::build::{amounts, causes, message, texts, window};
 use super::conditions::{amount_of, code, compare, condition, instead, measure, number};
 use super::contradictions;
 use super::faults::Found;
-use super::{CauseRule, Condition, Form, LevelRow, MeasureOf, Rule, Test, Threshold};
+use super::{CauseRule, Condition, Form, History, LevelRow, MeasureOf, Rule, Test, Threshold};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording, action_message};
 
@@ -170,7 +170,9 @@ fn cause(value: &Value, is_event: bool, found: &mut Found) -> CauseRule {
 
 fn form(value: &Value, found: &mut Found) -> Option<Form> {
     let Some(kind) = value.get("kind") else {
-        found.add("`kind` is missing: sum, uncovered, measure, status, incident, missing_status or missing_wage");
+        found.add(
+            "`kind` is missing: sum, uncovered, measure, status, incident, missing_status, missing_wage or history",
+        );
         return None;
     };
     let kind = kind.as_str()?;
@@ -195,6 +197,17 @@ fn form(value: &Value, found: &mut Found) -> Option<Form> {
                 found.add("`values` and `days` say what is missed, and for how long");
             }
             Test::MissingStatus { code: code(value, found)?, values: texts(value.get("values")), days: days? as i32 }
+        }
+        "history" => {
+            let history = value.get("history").and_then(Value::as_str).and_then(History::parse);
+            let days = value.get("days").and_then(Value::as_i64);
+            if history.is_none() {
+                found.add("`history` is missing: which course of a case");
+            }
+            if days.is_none() && history.is_some_and(|history| history != History::ClearedBelowLine) {
+                found.add("`days` is missing: the limit");
+            }
+            Test::History { history: history?, days: days.unwrap_or_default() as i32 }
         }
         "missing_wage" => {
             let number = |key: &str| value.get(key).and_then(Value::as_i64);
@@ -241,11 +254,12 @@ fn check_fields(kind: &str, value: &Value, found: &mut Found) {
         "status" => &["code"],
         "incident" => &["codes", "causes", "window"],
         "missing_status" => &["code", "values", "days"],
+        "history" => &["history", "days"],
         "missing_wage" => &["missing_months", "before_months", "paid_months"],
         _ => return,
     };
     let figures = ["categories", "less", "causes", "window", "reach", "measure", "instead", "comparator"];
-    let events = ["code", "codes", "values", "days", "missing_months", "before_months", "paid_months"];
+    let events = ["code", "codes", "values", "days", "history", "missing_months", "before_months", "paid_months"];
     let all = figures.into_iter().chain(events);
     for field in all.filter(|field| value.get(field).is_some() && !used.contains(field)) {
         found.at(field, |found| found.add(format!("a rule of kind `{kind}` has no such field")));
@@ -278,6 +292,9 @@ fn level_row(row: &Value, comparator: Option<&Value>, test: &Test, found: &mut F
         "H" => WarningLevel::High,
         _ => return None,
     };
+    if matches!(test, Test::History { .. }) && level.is_request() {
+        found.add("the course of a case is for the office to look into: its level is L");
+    }
     let when = row.get("when").and_then(|when| found.at("when", |found| condition(when, found)));
     let (threshold, comparator) = (row.get("threshold"), row.get("comparator").or(comparator));
     if is_event {

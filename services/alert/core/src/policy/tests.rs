@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use schemas::{Category, Cause, Class, County, Day, Fen};
+use schemas::{Category, Cause, Class, County, Day, Fen, HouseholdCode, Office};
 use serde_json::Value;
 
 use super::document::SCHEMA_TEXT;
-use super::{Book, Document, Faults, Learned, build};
+use super::{Beside, Book, Document, Faults, Learned, build};
 use crate::wording::Wording;
 
 const DEFAULT: &str = include_str!("../../../../../deploy/policies/default.yaml");
@@ -34,10 +34,13 @@ fn book() -> Book {
     book
 }
 
+fn beside() -> Beside {
+    Beside { wording: Arc::new(Wording::new(ZH, EN)), working_days: Arc::default(), posts: Arc::default() }
+}
+
 fn check(text: &str) -> Result<super::Policy, Faults> {
-    let wording = Arc::new(Wording::new(ZH, EN));
     let parent = |name: &str| (name == "default").then(|| Document::read(DEFAULT).expect("the default"));
-    super::check(text, &parent, &wording)
+    super::check(text, &parent, &beside())
 }
 
 #[test]
@@ -60,7 +63,7 @@ fn the_policies_of_this_project_are_sound() {
         assert_eq!(policy.rules.len() - rules.len(), usize::from(of_its_own.is_some()), "{county}");
         assert_eq!(
             [rules.join(" ")],
-            ["R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R22 R23"]
+            ["R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R22 R23 R25 R26 R27"]
         );
     }
     let default = set.of(County(110_101)).expect("the default");
@@ -245,7 +248,51 @@ fn a_policy_that_inherits_itself_is_refused() {
         Document::read(&text).expect("well formed")
     };
     let parent = |name: &str| Some(document(name, "a"));
-    let wording = Arc::new(Wording::new(ZH, EN));
-    let faults = build(&document("a", "b"), &parent, &wording).expect_err("a circle").to_string();
+    let faults = build(&document("a", "b"), &parent, &beside()).expect_err("a circle").to_string();
     assert!(faults.contains("inherits itself"), "{faults}");
+}
+
+#[test]
+fn holidays_and_posts_are_those_below_the_offset_and_count_as_other_policies() {
+    let mut book = book();
+    let year = "year: 2025\nsource: notice 1\ndays_off: [2025-10-01, 2025-10-02]\ndays_worked: []\n";
+    let posts = "- { area: \"4310\", level: village, post: \"first\", from: 2025-01-01 }\n";
+    for (offset, key, text) in [
+        (10, "holidays/2025", year.to_owned()),
+        (11, "posts/city", posts.to_owned()),
+        (12, "holidays/2025", year.replace(", 2025-10-02", "")),
+        (13, "posts/city", posts.replace("first", "second")),
+    ] {
+        assert!(book.learn(offset, key, &text).is_ok(), "{key}");
+    }
+    for (key, text, fault) in [
+        ("holidays/next", year, "/year: the file is called `next`, the year is 2025"),
+        ("holidays/2025", "year: 2025", "`source`"),
+        ("posts/other", posts, "/0: `city` has a row with the same area, level and day"),
+        ("posts/city", "[]", "/: "),
+    ] {
+        let faults = book.learn(14, key, text).expect_err("as if it had not been published").to_string();
+        assert!(faults.replace('"', "`").contains(fault), "{faults}");
+    }
+    let household = HouseholdCode::parse("4310231012050007").expect("a code");
+    let mut seen = BTreeSet::new();
+    for (offset, works, post) in [
+        (10, true, None),
+        (11, false, None),
+        (12, false, Some("first")),
+        (13, true, Some("first")),
+        (14, true, Some("second")),
+    ] {
+        let set = book.at(offset, day("2025-10-02"));
+        let policy = set.of(County(431_023)).expect("every county has one");
+        let found = policy.posts.of(household, Office::Village, day("2025-10-02"));
+        assert_eq!(
+            (policy.working_days.is_working(day("2025-10-02")), found.as_deref()),
+            (works, post),
+            "below {offset}"
+        );
+        assert_eq!((set.working_days(), set.posts()), (&*policy.working_days, &*policy.posts));
+        assert!(seen.insert(set.offsets()), "below {offset} they are others");
+    }
+    assert_eq!(book.at(15, day("2025-10-02")).offsets(), book.at(14, day("2025-10-03")).offsets());
 }

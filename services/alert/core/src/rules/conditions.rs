@@ -42,5 +42,10 @@ pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<Per
         Condition::Status { code, values } => {
             Some(statuses(state, code).any(|status| is_one_of(&status.value, values)))
         }
+        Condition::EveryMember { code, values } => {
+            let has =
+                |person| statuses(state, code).any(|one| one.person == Some(person) && is_one_of(&one.value, values));
+            Some(!state.members.is_empty() && state.members.iter().all(|member| has(member.person)))
+        }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{HouseholdState, Incident, Member, Status, WarningLevel};
+use schemas::records::{Act, HouseholdState, Incident, Member, Status, WarningLevel};
 use schemas::{Category, Cause, Day, EntryId, Fen, Kind, PersonToken};
 
 use super::{Behind, EVIDENCE_MAX, Seen, Verdict, all, event_figure, holds, is_one_of, rank};
 use crate::calendar::{Span, Window};
+use crate::case::is_odd;
 use crate::measures::Household;
 use crate::policy::{CauseRule, Comparator, LevelRow, Note, Rule, Test};
 
@@ -107,6 +108,10 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
             let earners = state.members.iter().filter(is_lost);
             earners.map(|member| Event::of_lack(member.person, None, true)).collect()
         }
+        Test::History { history, days } => {
+            let odd = household.case.and_then(|case| is_odd((*history, *days), case, household));
+            odd.into_iter().map(|(known, act)| Event::of_course(known, act)).collect()
+        }
         Test::Sum(_) | Test::Measure(_) => Vec::new(),
     }
 }
@@ -126,6 +131,12 @@ impl<'a> Event<'a> {
 }
 
 impl Event<'_> {
+    /// A course of the case, and what an office did last.
+    fn of_course(known: bool, act: Option<&Act>) -> Self {
+        let behind = act.map(|act| behind(act.entry, act.day));
+        Self { cause: Cause::Other, value: "", amount: Fen::ZERO, person: None, behind, known }
+    }
+
     /// Something that a member lacks. The rule gives it its cause.
     fn of_lack(person: PersonToken, behind: Option<Behind>, known: bool) -> Self {
         Self { cause: Cause::Other, value: "", amount: Fen::ZERO, person: Some(person), behind, known }

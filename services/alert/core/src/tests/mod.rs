@@ -1,5 +1,6 @@
 //! The families of domain section 6 and the life of findings, at the level of the core: states in, warnings out.
 
+mod course;
 mod earners;
 mod families;
 mod findings;
@@ -24,6 +25,8 @@ use crate::{Calendar, Now};
 const DEFAULT: &str = include_str!("../../../../../deploy/policies/default.yaml");
 const HENGSHUI: &str = include_str!("../../../../../deploy/policies/hengshui.yaml");
 const CHENZHOU: &str = include_str!("../../../../../deploy/policies/chenzhou.yaml");
+const HOLIDAYS: &str = include_str!("../../../../../deploy/policies/holidays/2025.yaml");
+const POSTS: &str = include_str!("../../../../../deploy/policies/posts/default.yaml");
 const ZH: &str = include_str!("../../../../../deploy/policies/wording/zh.ftl");
 const EN: &str = include_str!("../../../../../deploy/policies/wording/en.ftl");
 
@@ -47,7 +50,9 @@ static POLICIES: LazyLock<Arc<PolicySet>> = LazyLock::new(|| policies(&[]));
 /// The policies of this project, and others beside them.
 fn policies(others: &[(&str, &str)]) -> Arc<PolicySet> {
     let mut book = Book::default();
-    let own = [("wording/zh", ZH), ("wording/en", EN), ("default", DEFAULT), ("hengshui", HENGSHUI)];
+    let beside = [("wording/zh", ZH), ("wording/en", EN), ("holidays/2025", HOLIDAYS), ("posts/default", POSTS)];
+    let own = beside.into_iter().chain([("default", DEFAULT), ("hengshui", HENGSHUI)]);
+    let own: Vec<(&str, &str)> = own.collect();
     for (offset, (key, text)) in own.iter().chain(others).enumerate() {
         book.learn(offset as i64, key, text).expect("a policy of this project is well formed");
     }
@@ -65,6 +70,7 @@ struct Story {
     coverage: Vec<Coverage>,
     entries: i64,
     said: Vec<Said>,
+    due: Option<Day>,
 }
 
 impl Story {
@@ -104,17 +110,18 @@ impl Story {
             event: Hash64(1),
         };
         let calendar = Calendar { first_closed_day: day(FIRST_CLOSED), day: day("2024-02-02") };
-        Self { policies, state, case: None, calendar, coverage: Vec::new(), entries: 0, said: Vec::new() }
+        Self { policies, state, case: None, calendar, coverage: Vec::new(), entries: 0, said: Vec::new(), due: None }
     }
 
-    /// Goes on to a day, evaluating at each day on which everybody is evaluated.
+    /// Goes on to a day, evaluating at each day on which everybody is evaluated or the household is due.
     fn until(&mut self, text: &str) -> Vec<Warning> {
         let before = self.said.len();
         while self.calendar.day < day(text) {
             let settled = self.calendar.last_settled(15);
             let month = self.calendar.day.month();
             self.calendar.day = self.calendar.day.plus(1);
-            if self.calendar.day.month() != month || self.calendar.last_settled(15) != settled {
+            let is_due = self.due.is_some_and(|due| due <= self.calendar.day);
+            if is_due || self.calendar.day.month() != month || self.calendar.last_settled(15) != settled {
                 self.evaluate(Occasion::Calendar);
             }
         }
@@ -155,6 +162,28 @@ impl Story {
                 value: value.to_owned(),
                 cause,
                 amount_fen: yuan(amount),
+                day: day(on),
+                person: None,
+                source: "rural-revitalisation".to_owned(),
+            });
+        })
+    }
+
+    /// Something that an office did, known on a day.
+    fn act(&mut self, on: &str, code: &str, value: &str) -> Vec<Warning> {
+        self.act_of(on, on, (code, value))
+    }
+
+    /// The same, done on another day than the one on which it is known.
+    fn act_of(&mut self, known: &str, on: &str, (code, value): (&str, &str)) -> Vec<Warning> {
+        self.news(known, |state, entry| {
+            state.incidents.push(Incident {
+                entry,
+                kind: Kind::Action,
+                code: code.to_owned(),
+                value: value.to_owned(),
+                cause: Cause::Other,
+                amount_fen: Fen::ZERO,
                 day: day(on),
                 person: None,
                 source: "rural-revitalisation".to_owned(),
@@ -225,6 +254,7 @@ impl Story {
         let policy = self.policies.of(self.state.household.county()).expect("every county has a policy");
         let outcome = evaluate(&self.state, self.case.as_ref(), policy, self.now(), occasion);
         self.said.extend(outcome.said);
+        self.due = outcome.next_due;
         if outcome.case.is_some() {
             self.case = outcome.case;
         }
@@ -236,8 +266,11 @@ impl Story {
         Now { calendar: self.calendar, coverage: &self.coverage }
     }
 
+    /// What was said, but for overdue steps: nobody verifies in most stories, and those that are about it look at all of
+    /// [`Story::said`].
     fn warnings(&self, from: usize) -> Vec<Warning> {
-        self.said[from..].iter().map(|said| said.warning.clone()).collect()
+        let said = self.said[from..].iter().map(|said| &said.warning);
+        said.filter(|warning| warning.kind != WarningKind::Escalated).cloned().collect()
     }
 
     fn case(&self) -> &Case {

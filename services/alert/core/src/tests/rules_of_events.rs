@@ -162,9 +162,8 @@ fn a_member_who_is_not_insured_for_30_days_is_a_signal() {
         assert_eq!(shown(&insured(&mut story, "2025-01-20", member, "true")), [""; 0], "{member}");
     }
     assert_eq!(shown(&insured(&mut story, "2025-02-01", 2, "false")), [""; 0]);
-    // Looked at with the household's next news, the month's end, or the day on which a month is settled.
     assert_eq!(shown(&story.until("2025-03-02")), [""; 0], "29 days");
-    let raised = story.income("2025-03-03", schemas::Category::Pension, "1");
+    let raised = story.until("2025-03-03");
     assert_eq!(shown(&raised), ["R12 raised L"], "30 days");
     assert_eq!((raised[0].cause, raised[0].occurred_day), (Cause::Other, day("2025-02-01")));
     assert_eq!(shown(&insured(&mut story, "2025-03-20", 2, "true")), ["R12 no_longer_met L"]);

@@ -1,0 +1,226 @@
+//! What rules say about a household now against what they said before: findings that begin, change and end. It knows no
+//! rule by name and no step of a case.
+
+use std::collections::BTreeMap;
+
+use schemas::records::{Case, Finding, HouseholdState, WarningKind, WarningLevel};
+use schemas::{Cause, EntryId, Month};
+
+use super::{Occasion, Why, say};
+use crate::calendar::Window;
+use crate::identity::{month_entry, warning_id};
+use crate::measures::Household;
+use crate::policy::{Policy, Rule, Test};
+use crate::rules::{Figure, Seen, Verdict, event_figure, see};
+
+/// What happened to a finding.
+pub(super) struct Change<'a> {
+    pub(super) kind: WarningKind,
+    pub(super) finding: Finding,
+    pub(super) figure: Figure,
+    /// The rule; none where the policy has it no longer.
+    pub(super) rule: Option<&'a Rule>,
+    /// Whether a new visit is asked for with it.
+    pub(super) asks_visit: bool,
+}
+
+/// Which rules are looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Those that look at the household: they move the case.
+    OfHousehold,
+    /// Those that look at the course of the case.
+    OfCourse,
+}
+
+impl Kept {
+    fn is_of(self, rule: Option<&Rule>) -> bool {
+        let tests = rule.into_iter().flat_map(|rule| &rule.forms).map(|form| &form.test);
+        let is_of_course = tests.into_iter().any(|test| matches!(test, Test::History { .. }));
+        is_of_course == (self == Self::OfCourse)
+    }
+}
+
+/// By what findings are told apart: the rule, for rules of events the cause, and where each month is looked at by
+/// itself the month.
+type Key = (String, Option<Cause>, Option<Month>);
+
+/// What the rules say about a household.
+pub(super) struct Sights<'a> {
+    /// What they see.
+    seen: BTreeMap<Key, (&'a Rule, Seen)>,
+    /// Those that see nothing because a feed is silent: what they found stays as it is.
+    blind: Vec<&'a str>,
+}
+
+/// Looks at a household through every rule, and tells which of them stand still.
+pub(super) fn look<'a>(
+    household: &Household<'_>,
+    policy: &'a Policy,
+    case: Option<&Case>,
+    kept: Kept,
+) -> (Sights<'a>, Vec<(String, Why)>) {
+    let (mut seen, mut blind, mut standing_still) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let is_empty = household.members <= 0;
+    for rule in policy.rules.iter().filter(|rule| kept.is_of(Some(rule))) {
+        let found = case.is_some_and(|case| case.findings.iter().any(|finding| finding.rule == rule.id));
+        if !is_empty && household.is_any_silent(&rule.needs) {
+            blind.push(rule.id.as_str());
+            standing_still.push((rule.id.clone(), Why::SilentFeed));
+            continue;
+        }
+        let mut sights = see(rule, household, found);
+        if is_empty {
+            // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged
+            // into. What it comes to is said of what ends.
+            for one in &mut sights {
+                one.verdict = Verdict::NotMet;
+            }
+        }
+        if sights.iter().any(|one| one.verdict == Verdict::Unknown) {
+            standing_still.push((rule.id.clone(), Why::NotKnown));
+        }
+        for one in sights {
+            seen.insert(key(policy, &rule.id, one.cause, one.month), (rule, one));
+        }
+    }
+    (Sights { seen, blind }, standing_still)
+}
+
+/// Puts what is seen now beside what was found before.
+pub(super) fn compare<'a>(
+    (household, policy): (&Household<'_>, &'a Policy),
+    Sights { seen, blind }: &Sights<'a>,
+    case: Option<&Case>,
+    (kept, occasion): (Kept, Occasion),
+) -> (Vec<Finding>, Vec<Change<'a>>) {
+    let mut before: BTreeMap<Key, &Finding> = BTreeMap::new();
+    let findings = case.map_or(&[][..], |case| &case.findings);
+    for finding in findings.iter().filter(|finding| kept.is_of(policy.rule(&finding.rule))) {
+        before.insert(key(policy, &finding.rule, finding.cause, finding.month), finding);
+    }
+    let mut keys: Vec<&Key> = seen.keys().chain(before.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let (mut findings, mut changes) = (Vec::new(), Vec::new());
+    for key in keys {
+        match (before.get(key), seen.get(key)) {
+            (None, Some((rule, seen @ Seen { verdict: Verdict::Holds(level), figure, .. }))) => {
+                let finding = begin(household, rule, *level, seen);
+                changes.push(change(WarningKind::Raised, &finding, figure, Some(rule)));
+                findings.push(finding);
+            }
+            (Some(old), Some((rule, Seen { verdict: Verdict::Holds(level), perhaps, cause, figure, .. }))) => {
+                // A level of which it is not known whether it still has it stands still.
+                let level = if *perhaps >= Some(old.level) { old.level.max(*level) } else { *level };
+                let finding = go_on(old, (level, *cause), figure);
+                if (old.level, old.cause) != (finding.level, finding.cause) {
+                    changes.push(change(WarningKind::Updated, &finding, figure, Some(rule)));
+                }
+                findings.push(finding);
+            }
+            (Some(old), Some((_, Seen { verdict: Verdict::Unknown, .. }))) => findings.push((*old).clone()),
+            (Some(old), None) if blind.contains(&old.rule.as_str()) => findings.push((*old).clone()),
+            (Some(old), found) => {
+                let kind = ending(household.state, old, occasion);
+                let figure = found.map_or_else(|| ended_figure(household, old), |(_, seen)| seen.figure.clone());
+                changes.push(change(kind, old, &figure, policy.rule(&old.rule)));
+            }
+            (None, _) => {}
+        }
+    }
+    (findings, changes)
+}
+
+/// Puts what ends before the rest, each in the order of the rules: an entry that was corrected under its own id may end one
+/// finding and begin another, of another month or cause, which then has the same warning id.
+pub(super) fn sort(changes: &mut [Change<'_>]) {
+    changes.sort_by_key(|change| say::is_live(change.kind));
+}
+
+/// Puts the findings of its course into a case.
+pub(super) fn merge(case: &mut Case, odd: Vec<Finding>) {
+    case.findings.extend(odd);
+    let order = |finding: &Finding| (finding.month, finding.opening_entry);
+    case.findings.sort_by(|a, b| a.rule.cmp(&b.rule).then_with(|| order(a).cmp(&order(b))));
+    case.level = case.findings.iter().map(|finding| finding.level).max();
+    case.causes = super::causes(&case.findings);
+}
+
+/// What is said of a finding that goes on.
+pub(super) fn goes_on<'a>(
+    (household, policy): (&Household<'_>, &'a Policy),
+    Sights { seen, .. }: &Sights<'a>,
+    finding: &Finding,
+    kind: WarningKind,
+) -> Change<'a> {
+    let seen = seen.get(&key(policy, &finding.rule, finding.cause, finding.month));
+    let figure = seen.map_or_else(|| ended_figure(household, finding), |(_, seen)| seen.figure.clone());
+    change(kind, finding, &figure, policy.rule(&finding.rule))
+}
+
+fn key(policy: &Policy, rule: &str, cause: Cause, month: Option<Month>) -> Key {
+    let is_of_events = policy.rule(rule).is_some_and(|rule| rule.forms.iter().any(|form| form.test.is_event()));
+    (rule.to_owned(), is_of_events.then_some(cause), month)
+}
+
+fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure, rule: Option<&'a Rule>) -> Change<'a> {
+    Change { kind, finding: finding.clone(), figure: figure.clone(), rule, asks_visit: false }
+}
+
+/// The figure of what has ended without one: an event, a month of which nothing is left or that lies too far back, a
+/// household without members, or a rule that the policy has no longer.
+fn ended_figure(household: &Household<'_>, old: &Finding) -> Figure {
+    let last_month = old.month.unwrap_or_else(|| household.calendar.day.month());
+    let nothing = event_figure(last_month, Vec::new());
+    let (value, threshold) = (old.value_fen, old.threshold_fen);
+    let (window, months) = old.month.map_or_else(Default::default, |_| (Window::Month.name(), 1));
+    Figure { window, months, value, threshold, ..nothing }
+}
+
+fn begin(household: &Household<'_>, rule: &Rule, level: WarningLevel, seen: &Seen) -> Finding {
+    let (figure, cause, month) = (&seen.figure, seen.cause, seen.month);
+    let code = household.state.household;
+    let opening = figure.newest().map(|behind| behind.entry);
+    let opening_entry = opening.unwrap_or_else(|| month_entry(code, &rule.id, figure.last_month));
+    Finding {
+        rule: rule.id.clone(),
+        warning_id: warning_id(code, &rule.id, opening_entry),
+        opening_entry,
+        since_day: household.calendar.day,
+        level,
+        cause,
+        month,
+        value_fen: figure.value,
+        threshold_fen: figure.threshold,
+        evidence: evidence(figure),
+    }
+}
+
+fn go_on(old: &Finding, (level, cause): (WarningLevel, Cause), figure: &Figure) -> Finding {
+    Finding {
+        level,
+        cause,
+        value_fen: figure.value,
+        threshold_fen: figure.threshold,
+        evidence: evidence(figure),
+        ..old.clone()
+    }
+}
+
+fn evidence(figure: &Figure) -> Vec<EntryId> {
+    figure.evidence.iter().map(|behind| behind.entry).collect()
+}
+
+/// Withdrawn where the news took back what the finding rested on; otherwise it is met no longer. An evaluation without
+/// news takes nothing back: what the state's last input reversed was looked at when it came. The sum of a month of which
+/// no entry is known one by one can only have fallen by what was taken back.
+fn ending(state: &HouseholdState, old: &Finding, occasion: Occasion) -> WarningKind {
+    let rested_on = |entry: &EntryId| *entry == old.opening_entry || old.evidence.contains(entry);
+    let is_of_unknown_entries = old.month.is_some() && old.evidence.is_empty() && !state.reversed.is_empty();
+    if occasion == Occasion::News && (is_of_unknown_entries || state.reversed.iter().any(rested_on)) {
+        WarningKind::Withdrawn
+    } else {
+        WarningKind::NoLongerMet
+    }
+}
