@@ -144,7 +144,8 @@ fn acceptable(day: Day, last: Option<Day>, today: Day) -> Result<()> {
     Ok(())
 }
 
-fn today() -> Result<Day> {
+/// The day that it is in Asia/Shanghai.
+pub(crate) fn today() -> Result<Day> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock stands before 1970")?;
     Ok(Day::of_instant_ms(since.as_millis() as i64))
 }

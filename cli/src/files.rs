@@ -29,16 +29,40 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, String)>) -> Re
     Ok(())
 }
 
-/// The records of the topic `policies` that a folder of policies means: key and text, wording first.
+/// The folders beside policy files, and the extension of the files in them. A file's key is the folder and its name.
+const BESIDE: [(&str, &str); 3] = [("wording", "ftl"), ("holidays", "yaml"), ("posts", "yaml")];
+
+/// The records of the topic `policies` that a folder of policies means: key and text, what stands beside them first. The
+/// folder may also be one of those beside policies.
 pub(crate) fn policies(folder: &Path) -> Result<Vec<(String, String)>> {
-    let mut records = wording(folder)?;
+    if let Some((_, extension)) = kind_of(folder)? {
+        return with_extension(folder, extension);
+    }
+    let mut records = beside(folder)?;
+    if records.is_empty() {
+        bail!("{} has no folder `wording`: policies name its sentences", folder.display());
+    }
     records.extend(with_extension(folder, "yaml")?);
     Ok(records)
 }
 
-/// The sentences that belong to a folder of policies, as records of the topic `policies`.
-pub(crate) fn wording(folder: &Path) -> Result<Vec<(String, String)>> {
-    with_extension(&folder.join("wording"), "ftl")
+/// The sentences, holidays and posts that stand beside the policies of a folder, as records of the topic `policies`.
+pub(crate) fn beside(folder: &Path) -> Result<Vec<(String, String)>> {
+    let mut records = Vec::new();
+    for (name, extension) in BESIDE {
+        let folder = folder.join(name);
+        if folder.is_dir() {
+            records.extend(with_extension(&folder, extension)?);
+        }
+    }
+    Ok(records)
+}
+
+/// What stands in a folder, by its name.
+fn kind_of(folder: &Path) -> Result<Option<(&'static str, &'static str)>> {
+    let folder = std::path::absolute(folder).with_context(|| format!("where is {}", folder.display()))?;
+    let name = folder.file_name().unwrap_or_default();
+    Ok(BESIDE.into_iter().find(|(kind, _)| name == *kind))
 }
 
 fn with_extension(folder: &Path, extension: &str) -> Result<Vec<(String, String)>> {
@@ -53,10 +77,17 @@ fn with_extension(folder: &Path, extension: &str) -> Result<Vec<(String, String)
     paths.iter().map(|path| policy(path)).collect()
 }
 
-/// One policy or wording file as a record of the topic `policies`.
+/// One file as a record of the topic `policies`: a policy, or what stands beside policies.
 pub(crate) fn policy(path: &Path) -> Result<(String, String)> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let path = std::path::absolute(path).with_context(|| format!("where is {}", path.display()))?;
     let is_wording = path.extension().is_some_and(|extension| extension == "ftl");
-    Ok((if is_wording { format!("wording/{stem}") } else { stem }, text))
+    let folder = kind_of(path.parent().unwrap_or(Path::new("")))?;
+    let key = match folder {
+        _ if is_wording => format!("wording/{stem}"),
+        Some((name, "yaml")) => format!("{name}/{stem}"),
+        _ => stem,
+    };
+    Ok((key, text))
 }

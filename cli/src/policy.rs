@@ -1,10 +1,13 @@
-//! `backstop policy check` and `policy apply`: reads policy and wording files, tells every fault at once, and publishes
-//! what is sound to the topic `policies`. What a policy means is `alert_core`'s business.
+//! `backstop policy check` and `policy apply`: reads policy files and what stands beside them (sentences, holidays,
+//! posts), tells every fault at once, and publishes what is sound to the topic `policies`. What a policy means is
+//! `alert_core`'s business.
+
+mod past;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use alert_core::policy::{Book, Document, WORDING_KEY_PREFIX, unsaid};
+use alert_core::policy::{Book, PolicySet, WORDING_KEY_PREFIX, unsaid};
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 use schemas::Day;
@@ -29,8 +32,8 @@ pub(crate) enum PolicyCommand {
 /// Which files to check.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Policy files (.yaml), wording files (.ftl), or folders that hold policies and a folder `wording`. The sentences of
-    /// a folder `wording` beside a policy file are taken with it.
+    /// Policy files (.yaml), or folders that hold policies and folders `wording`, `holidays` and `posts`. What stands in
+    /// such folders beside a policy file is taken with it.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// The folder that holds the feeds' schemas: what the departments say, so that a rule which listens for anything
@@ -45,8 +48,8 @@ pub(crate) struct ApplyArgs {
     /// The brokers.
     #[command(flatten)]
     brokers: Brokers,
-    /// Policy files (.yaml), wording files (.ftl), or folders that hold policies and a folder `wording`. The sentences of
-    /// a folder `wording` beside a policy file are taken with it.
+    /// Policy files (.yaml), or folders that hold policies and folders `wording`, `holidays` and `posts`. What stands in
+    /// such folders beside a policy file is taken with it.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// The folder that holds the feeds' schemas: what the departments say, so that a rule which listens for anything
@@ -60,8 +63,9 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<()> {
     match command {
         PolicyCommand::Check(args) => {
             let records = read(&args.paths)?;
-            check(&[], &records, &catalogue(&args.schemas)?)?;
+            let set = check(&[], &records, &catalogue(&args.schemas)?)?;
             say(&format!("{} files are sound", records.len()));
+            hint(&set)?;
         }
         PolicyCommand::Apply(args) => apply(args)?,
     }
@@ -76,13 +80,13 @@ fn apply(args: &ApplyArgs) -> Result<()> {
         there.push((text(record.key), text(record.value)));
         Ok(())
     })?;
-    check(&there, &records, &catalogue(&args.schemas)?)?;
+    let set = check(&there, &records, &catalogue(&args.schemas)?)?;
     let current: BTreeMap<&str, &str> = there.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let is_new = |(key, text): &&(String, String)| current.get(key.as_str()) != Some(&text.as_str());
     let new: Vec<_> = records.iter().filter(is_new).collect();
     // Before the first policy nothing was decided, so there is no past to change.
     if !new.is_empty() && !there.is_empty() {
-        refuse_the_past(&new, close_day::last_closed_day(&args.brokers)?)?;
+        past::refuse(&new, &published(&there), close_day::last_closed_day(&args.brokers)?)?;
     }
     let publisher = Publisher::open(&args.brokers)?;
     let mut count = 0;
@@ -93,24 +97,7 @@ fn apply(args: &ApplyArgs) -> Result<()> {
     }
     publisher.settle()?;
     say(&format!("{count} of {} files published to {TOPIC}, the others are published already", records.len()));
-    Ok(())
-}
-
-/// A policy that would hold for a day which is closed changes what was decided: it is refused. Sentences have no day.
-fn refuse_the_past(records: &[&(String, String)], last_closed: Option<Day>) -> Result<()> {
-    let Some(last_closed) = last_closed else { return Ok(()) };
-    let mut refused = Vec::new();
-    for (key, text) in records.iter().filter(|(key, _)| !key.starts_with(WORDING_KEY_PREFIX)) {
-        let from = Document::read(text)?.effective_from;
-        if from <= last_closed {
-            let first = last_closed.plus(1);
-            refused.push(format!("{key}: /effective_from: {from} would change the past; write {first} or later"));
-        }
-    }
-    if !refused.is_empty() {
-        bail!("the last closed day is {last_closed}, nothing was published:\n{}", refused.join("\n"));
-    }
-    Ok(())
+    hint(&set)
 }
 
 /// What the departments say.
@@ -126,9 +113,7 @@ fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
             found.extend(files::policies(path)?);
         } else {
             let folder = path.parent().unwrap_or(Path::new(""));
-            if folder.join("wording").is_dir() {
-                found.extend(files::wording(folder)?);
-            }
+            found.extend(files::beside(folder)?);
             found.push(files::policy(path)?);
         }
     }
@@ -144,15 +129,30 @@ fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
     Ok(records)
 }
 
-/// Every fault of the records, each file by its key, beside those that were published before.
-fn check(published: &[(String, String)], records: &[(String, String)], catalogue: &Catalogue) -> Result<()> {
+/// A book of what was published, and the offset after it.
+fn book(published: &[(String, String)]) -> (Book, i64) {
     let mut book = Book::default();
-    let mut offset = 0;
-    for (key, text) in published {
+    for (offset, (key, text)) in (0..).zip(published) {
         // What was published and cannot be read is as if it had not been; `apply` did not publish it.
         let _ = book.learn(offset, key, text);
-        offset += 1;
     }
+    (book, published.len() as i64)
+}
+
+/// All that was published, of whatever day.
+fn published(published: &[(String, String)]) -> PolicySet {
+    let (book, end) = book(published);
+    book.at(end, end_of_time())
+}
+
+fn end_of_time() -> Day {
+    Day::of(9999, 12, 31).unwrap_or_default()
+}
+
+/// Every fault of the records, each file by its key, beside those that were published before; where there is none, all of
+/// them together.
+fn check(published: &[(String, String)], records: &[(String, String)], catalogue: &Catalogue) -> Result<PolicySet> {
+    let (mut book, mut offset) = book(published);
     let mut faults = Vec::new();
     for (key, text) in records {
         if let Err(found) = book.learn(offset, key, text) {
@@ -160,8 +160,7 @@ fn check(published: &[(String, String)], records: &[(String, String)], catalogue
         }
         offset += 1;
     }
-    let end_of_time = Day::of(9999, 12, 31).unwrap_or_default();
-    let set = book.at(offset, end_of_time);
+    let set = book.at(offset, end_of_time());
     let is_given = |name: &str| records.iter().any(|(key, _)| key == name);
     for (name, found) in set.refused.iter().filter(|(name, _)| is_given(name)) {
         faults.extend(found.0.iter().map(|fault| format!("{name}: {fault}")));
@@ -173,7 +172,22 @@ fn check(published: &[(String, String)], records: &[(String, String)], catalogue
     if !faults.is_empty() {
         bail!("{} faults, nothing was published:\n{}", faults.len(), faults.join("\n"));
     }
+    Ok(set)
+}
+
+/// Says what is no fault, but may have been forgotten.
+fn hint(set: &PolicySet) -> Result<()> {
+    for year in years_without_holidays(set, close_day::today()?) {
+        say(&format!("hint: there is no holidays/{year}: every Monday to Friday of {year} counts as a working day"));
+    }
     Ok(())
+}
+
+/// Of this year and the next, those whose holidays nobody gave, where there are policies that count working days.
+fn years_without_holidays(set: &PolicySet, today: Day) -> Vec<i32> {
+    let year = today.civil().0;
+    let is_missing = |year: &i32| set.policies().next().is_some() && !set.working_days().has_year(*year);
+    [year, year + 1].into_iter().filter(is_missing).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer to the person who runs it")]
@@ -186,22 +200,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_that_would_change_a_closed_day_is_refused() {
-        let day = |text| Day::parse(text).expect("a day");
-        for (key, from, last, accepted) in [
-            ("city", "2025-03-10", Some("2025-03-09"), true),
-            ("city", "2025-03-09", Some("2025-03-09"), false),
-            ("city", "2000-01-01", Some("2025-03-09"), false),
-            ("city", "2000-01-01", None, true),
-            ("wording/en", "2000-01-01", Some("2025-03-09"), true),
+    fn years_ahead_without_holidays_are_told_where_there_are_policies() {
+        let deployed = files::policies(Path::new("../deploy/policies")).expect("the policies of this project");
+        let only = |kind: &str| deployed.iter().filter(|(key, _)| key.starts_with(kind)).cloned().collect::<Vec<_>>();
+        for (records, today, expected) in [
+            (&deployed, "2025-12-31", &[][..]),
+            (&deployed, "2026-01-01", &[2027][..]),
+            (&deployed, "2030-06-01", &[2030, 2031][..]),
+            (&only("holidays/"), "2030-06-01", &[][..]),
         ] {
-            let text = format!("name: city\nversion: 2\ninherits: default\ncounties: all\neffective_from: {from}\n");
-            let found = refuse_the_past(&[&(key.to_owned(), text)], last.map(day));
-            assert_eq!(found.is_ok(), accepted, "{key} from {from} after {last:?}: {found:?}");
-            if let Err(fault) = found {
-                let said = fault.to_string();
-                assert!(said.contains("city: /effective_from") && said.contains("write 2025-03-10 or later"), "{said}");
-            }
+            let years = years_without_holidays(&published(records), Day::parse(today).expect("a day"));
+            assert_eq!(years, expected, "{} records on {today}", records.len());
         }
     }
 }

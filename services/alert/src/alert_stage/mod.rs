@@ -112,7 +112,7 @@ impl AlertStage {
     }
 
     /// Whether the day that begins changes what holds for households of which nothing is heard: the first day of all, a
-    /// new month, a month that is settled now, other policies.
+    /// new month, a month that is settled now, other policies, posts that begin.
     fn concerns_everybody(&mut self, partition: &AlertPartition, before: Option<(Calendar, i64)>) -> bool {
         let (Some(now), Some((before, offset_before))) = (partition.calendar(), before) else { return true };
         if now.day.month() != before.day.month() {
@@ -121,7 +121,9 @@ impl AlertStage {
         let policies_before = self.policies.at(offset_before, before.day).offsets();
         let policies = self.policies.at(partition.progress.policies_offset, now.day);
         let settles = |days: i32| now.last_settled(days) != before.last_settled(days);
-        policies.offsets() != policies_before || policies.policies().any(|policy| settles(policy.settle_days))
+        policies.offsets() != policies_before
+            || policies.posts().begin_between(before.day, now.day)
+            || policies.policies().any(|policy| settles(policy.settle_days))
     }
 
     fn sweep(&mut self, partition: &mut AlertPartition, outbox: &mut Outbox) -> Result<Step, String> {
