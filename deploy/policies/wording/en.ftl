@@ -34,6 +34,7 @@ withdrawn = What was said about this household rested on data that were correcte
 overdue = A step of this household's case is overdue. { $action }
 case-dismissed = The case of this household was examined and dismissed. Nothing more is asked for because of this.
 case-cleared = The case of this household is closed: its situation has become stable.
+village-matter = Many households of this village are in the same need. { $action }
 odd-history = The course of this household's case is unusual. { $action }
 
 note-second-home = A second home is registered.
@@ -65,4 +66,5 @@ action-decide = Please decide on what was verified.
 action-first-measure = Please begin the first measure.
 action-follow-up = Please visit the household again.
 action-look-into-the-case = Please look into the case.
+action-examine-the-village = Please examine the situation of the village as a whole.
 action-none = Nothing is asked for; this is for your information.

@@ -27,6 +27,7 @@ withdrawn = 该户的原预警所依据的数据已更正，请不再处理。
 overdue = 该户的办理环节已超期。{ $action }
 case-dismissed = 该户的情况经核实不予纳入，无需再为此采取行动。
 case-cleared = 该户情况已稳定，本次办理结束。
+village-matter = 该村多户出现同类困难。{ $action }
 odd-history = 该户的办理过程有异常。{ $action }
 
 note-second-home = 登记有第二套住房。
@@ -58,4 +59,5 @@ action-decide = 请对核实结果作出认定。
 action-first-measure = 请落实首项帮扶措施。
 action-follow-up = 请再次入户走访。
 action-look-into-the-case = 请核查该户的办理过程。
+action-examine-the-village = 请对该村情况统一研判处置。
 action-none = 仅供知悉，无需行动。

@@ -2,7 +2,7 @@
 //! rules, and reads no clock: the day comes from the log.
 
 use schemas::records::Coverage;
-use schemas::{Day, Month};
+use schemas::{Cause, Day, Month};
 
 /// How far the calendar of a partition has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +27,16 @@ pub struct Now<'a> {
     pub calendar: Calendar,
     /// The last day on which anything came, by source and county, sorted.
     pub coverage: &'a [Coverage],
+    /// The causes that are one matter of the household's village, and the warning that says so.
+    pub attached: &'a [(Cause, String)],
+    /// Whether a case that was found before the city went live may be opened.
+    pub may_release: bool,
 }
 
 /// A day of which nothing is known about the feeds: none of them counts as silent.
 impl From<Calendar> for Now<'_> {
     fn from(calendar: Calendar) -> Self {
-        Self { calendar, coverage: &[] }
+        Self { calendar, coverage: &[], attached: &[], may_release: false }
     }
 }
 

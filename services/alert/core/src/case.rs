@@ -13,7 +13,7 @@ use schemas::records::{Case, Finding, HouseholdState, Step, Warning, WarningKind
 use schemas::{Cause, Day, HouseholdCode};
 
 pub use course::next_due;
-use course::{File, Turn, action, advance};
+use course::{File, Turn, action, advance, attached_to};
 use findings::{Change, Kept, Sights, compare, look};
 pub(crate) use history::is_odd;
 
@@ -84,6 +84,7 @@ pub fn evaluate<'a>(
     now: impl Into<Now<'a>>,
     occasion: Occasion,
 ) -> Outcome {
+    let now = now.into();
     let household = Household::new(state, policy, now);
     let income_known = household.income_known;
     if case.is_some_and(|case| case.state_number > state.number) {
@@ -92,8 +93,22 @@ pub fn evaluate<'a>(
     }
     let (sights, standing_still) = look(&household, policy, case, Kept::OfHousehold);
     let (found, mut changes) = compare((&household, policy), &sights, case, (Kept::OfHousehold, occasion));
-    let (file, turn) = advance(&household, case, &found, occasion);
+    if is_quiet(&household, case, &changes, now.may_release, occasion) {
+        let next = case_of(&household, case, &File::of(case), found);
+        return outcome(&household, case, (next, Vec::new()), standing_still);
+    }
+    if case.is_some_and(is_held) {
+        changes = found
+            .iter()
+            .filter(|finding| finding.level.is_request())
+            .map(|finding| findings::goes_on((&household, policy), &sights, finding, WarningKind::Raised))
+            .collect();
+    }
+    let (file, turn) = advance(&household, case, &found, now.attached, occasion);
     say_so_of_visit((&household, policy), &sights, &found, turn, &mut changes);
+    for change in changes.iter_mut().filter(|change| say::is_live(change.kind) && !change.asks_visit) {
+        change.attached_to = attached_to(&change.finding, now.attached).unwrap_or_default().to_owned();
+    }
     let mut next = case_of(&household, case, &file, found);
     let household_with_case = household.with_case(&next);
     let (of_course, _) = look(&household_with_case, policy, case, Kept::OfCourse);
@@ -106,12 +121,46 @@ pub fn evaluate<'a>(
     if turn.is_escalated {
         said.push(say::escalation(&household, &next, action(&file, &policy.course, &next.findings)));
     }
+    outcome(&household, case, (next, said), standing_still)
+}
+
+fn outcome(
+    household: &Household<'_>,
+    case: Option<&Case>,
+    (next, said): (Case, Vec<Said>),
+    standing_still: Vec<(String, Why)>,
+) -> Outcome {
     let has_changed = match case {
         Some(case) => !is_same(case, &next),
         None => !next.findings.is_empty(),
     };
-    let next_due = due(&household, if has_changed { Some(&next) } else { case });
+    let next_due = due(household, if has_changed { Some(&next) } else { case });
+    let income_known = household.income_known;
     Outcome { case: has_changed.then_some(next), said, income_known, next_due, standing_still }
+}
+
+/// Whether requests were found before the city went live and no case was opened for them: otherwise a request opens one at
+/// once.
+pub(crate) fn is_held(case: &Case) -> bool {
+    case.case_number == 0 && case.findings.iter().any(|finding| finding.level.is_request())
+}
+
+/// Whether nothing is said of a household: its city is not live yet, or what was found before waits for its turn. News that
+/// brings a request of their own do not wait.
+fn is_quiet(
+    household: &Household<'_>,
+    case: Option<&Case>,
+    changes: &[Change<'_>],
+    may_release: bool,
+    occasion: Occasion,
+) -> bool {
+    let Some(go_live) = household.policy.go_live else { return false };
+    if household.calendar.day < go_live.day {
+        return true;
+    }
+    let is_new = |change: &Change<'_>| change.kind == WarningKind::Raised && change.finding.level.is_request();
+    let has_news = occasion == Occasion::News && changes.iter().any(is_new);
+    case.is_some_and(is_held) && !may_release && !has_news
 }
 
 /// The next day on which a household is to be looked at without any news, from the day after the current one on.
@@ -125,7 +174,9 @@ pub fn next_due_of(household: &Household<'_>, case: Option<&Case>, from: Day) ->
     let of_rules = rules::next_due(household, from);
     let of_case = case.and_then(|case| next_due(case, course, from));
     let of_history = case.and_then(|case| history::next_due(case, &household.policy.rules, from));
-    [of_rules, of_case, of_history].into_iter().flatten().min()
+    // Before the city goes live nothing waits; from then on whoever waits is looked at every day.
+    let held = case.filter(|case| is_held(case)).and(household.policy.go_live).map(|go_live| go_live.day.max(from));
+    [of_rules, of_case, of_history, held].into_iter().flatten().min()
 }
 
 /// A visit that is asked for is said with the most urgent request: with what changed, else with one that goes on. What is

@@ -58,7 +58,7 @@ pub struct Limit {
 impl<'a> Household<'a> {
     /// The household of a state, on a day.
     pub fn new(state: &'a HouseholdState, policy: &'a Policy, now: impl Into<Now<'a>>) -> Self {
-        let Now { calendar, coverage } = now.into();
+        let Now { calendar, coverage, .. } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
         let (members, totals) = (members(state), Default::default());
         let mut household =

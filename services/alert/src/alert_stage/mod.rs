@@ -8,7 +8,7 @@ mod policies;
 
 use alert_core::case::next_due_of;
 use alert_core::measures::Household;
-use alert_core::{Calendar, Now, Occasion, Outcome, PolicySet, evaluate};
+use alert_core::{Calendar, Now, Occasion, Outcome, PolicySet, Said, evaluate, village};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
     Topology,
@@ -71,6 +71,9 @@ impl AlertStage {
             ));
         }
         partition.begin();
+        if held == 0 {
+            partition.is_new(state.household);
+        }
         partition.states.put(state.household.number(), bytes);
         match partition.calendar() {
             Some(calendar) => self.evaluate(partition, &state, calendar, Occasion::News, outbox).map(drop),
@@ -112,7 +115,7 @@ impl AlertStage {
     }
 
     /// Whether the day that begins changes what holds for households of which nothing is heard: the first day of all, a
-    /// new month, a month that is settled now, other policies, posts that begin.
+    /// new month, a month that is settled now, other policies, posts that begin, a city that goes live.
     fn concerns_everybody(&mut self, partition: &AlertPartition, before: Option<(Calendar, i64)>) -> bool {
         let (Some(now), Some((before, offset_before))) = (partition.calendar(), before) else { return true };
         if now.day.month() != before.day.month() {
@@ -121,7 +124,9 @@ impl AlertStage {
         let policies_before = self.policies.at(offset_before, before.day).offsets();
         let policies = self.policies.at(partition.progress.policies_offset, now.day);
         let settles = |days: i32| now.last_settled(days) != before.last_settled(days);
+        let goes_live = |day: Day| before.day < day && day <= now.day;
         policies.offsets() != policies_before
+            || policies.policies().any(|policy| policy.go_live.is_some_and(|go_live| goes_live(go_live.day)))
             || policies.posts().begin_between(before.day, now.day)
             || policies.policies().any(|policy| settles(policy.settle_days))
     }
@@ -160,16 +165,32 @@ impl AlertStage {
             return Ok(None);
         };
         let case: Option<Case> = partition.case(state.household)?;
-        let now = Now { calendar, coverage: &partition.progress.coverage };
+        let village = village::code_of(state.household);
+        let village_case = partition.case(village)?;
+        let attached = village::attached(village_case.as_ref());
+        let may_release = match (policy.go_live, &case) {
+            (Some(go_live), Some(_)) => {
+                let village = partition.village(village, policy)?;
+                village.is_next(state.household, calendar.day, go_live.cases_per_village_and_day)
+            }
+            _ => false,
+        };
+        let now = Now { calendar, coverage: &partition.progress.coverage, attached: &attached, may_release };
         let outcome = evaluate(state, case.as_ref(), policy, now, occasion);
         partition.set_due(state.household, outcome.next_due);
         if let Some(next) = &outcome.case {
             partition.count_case(case.as_ref(), next);
             self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
         }
-        for said in &outcome.said {
-            partition.count_warning(&said.warning);
-            self.outputs.said(partition, said, outbox).map_err(|error| error.to_string())?;
+        say(&self.outputs, partition, &outcome.said, outbox)?;
+        if outcome.case.is_some() {
+            partition.case_changed(state.household, policy)?;
+            let known = partition.village(village, policy)?;
+            let (next, said) = village::evaluate(known, village, village_case.as_ref(), policy, calendar);
+            if let Some(next) = &next {
+                self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
+            }
+            say(&self.outputs, partition, &said, outbox)?;
         }
         Ok(Some(outcome))
     }
@@ -268,6 +289,14 @@ impl Stage for AlertStage {
         partition.figures(figures);
         figures.add("policies_refused", "", self.policies.refused());
     }
+}
+
+fn say(outputs: &Outputs, partition: &mut AlertPartition, said: &[Said], outbox: &mut Outbox) -> Result<(), String> {
+    for said in said {
+        partition.count_warning(&said.warning);
+        outputs.said(partition, said, outbox).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 /// The first day that is not closed yet.

@@ -1,7 +1,10 @@
 //! The state of one partition of alert: the states and cases of its households, and how far calendar and sweep are. It
 //! does not know when a household is evaluated.
 
-use alert_core::{Calendar, Outcome, Why};
+use std::collections::BTreeMap;
+
+use alert_core::village::{self, Village};
+use alert_core::{Calendar, Outcome, Policy, Why};
 use runtime::stage::Figures;
 use runtime::table::Table;
 use schemas::codec::{self, Recorded};
@@ -42,6 +45,8 @@ pub struct AlertPartition {
     sweep: Option<Vec<u64>>,
     /// Who is due when; made anew after a restore or an abort.
     due: Option<Due>,
+    /// What is known of villages, as far as it was asked for; made anew after a restore or an abort.
+    villages: BTreeMap<HouseholdCode, Village>,
 }
 
 /// Whom a sweep looks at.
@@ -63,6 +68,7 @@ impl AlertPartition {
             committed: None,
             sweep: None,
             due: None,
+            villages: BTreeMap::new(),
         }
     }
 
@@ -92,6 +98,45 @@ impl AlertPartition {
 
     pub(super) fn is_changed(&self) -> bool {
         self.committed.is_some()
+    }
+
+    /// What is known of the households of a village together. It is made from their cases when it is first asked for.
+    pub(super) fn village(&mut self, village: HouseholdCode, policy: &Policy) -> Result<&mut Village, String> {
+        if !self.villages.contains_key(&village) {
+            let mut known = Village::default();
+            for number in village::numbers_of(village) {
+                known.households += usize::from(self.states.get(&number).is_some());
+                if self.cases.get(&number).is_some() {
+                    let household = HouseholdCode::from_number(number).map_err(|error| error.to_string())?;
+                    self.note(&mut known, household, policy)?;
+                }
+            }
+            self.villages.insert(village, known);
+        }
+        self.villages.get_mut(&village).ok_or_else(|| format!("village {village} is not known"))
+    }
+
+    fn note(&self, village: &mut Village, household: HouseholdCode, policy: &Policy) -> Result<(), String> {
+        let Some(case) = self.case(household)? else { return Ok(()) };
+        let state = if village::needs_classes(&case, policy) { self.state(household)? } else { None };
+        village.note(&case, state.as_ref(), policy);
+        Ok(())
+    }
+
+    /// Takes into account that a household's case has changed.
+    pub(super) fn case_changed(&mut self, household: HouseholdCode, policy: &Policy) -> Result<(), String> {
+        let code = village::code_of(household);
+        let mut village = std::mem::take(self.village(code, policy)?);
+        let noted = self.note(&mut village, household, policy);
+        self.villages.insert(code, village);
+        noted
+    }
+
+    /// Takes into account that a household was heard of for the first time.
+    pub(super) fn is_new(&mut self, household: HouseholdCode) {
+        if let Some(village) = self.villages.get_mut(&village::code_of(household)) {
+            village.households += 1;
+        }
     }
 
     /// Counts a case that opens or closes.
@@ -228,6 +273,7 @@ impl AlertPartition {
         }
         self.sweep = None;
         self.due = None;
+        self.villages.clear();
     }
 
     pub(super) fn figures(&self, figures: &mut Figures) {

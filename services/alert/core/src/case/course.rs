@@ -2,7 +2,7 @@
 //! whose door, and when a visit is asked for. It knows no rule by name and says nothing.
 
 use schemas::records::{Act, Case, Finding, Step, Visit, WarningLevel};
-use schemas::{Day, Office};
+use schemas::{Cause, Day, Office};
 
 use super::Occasion;
 use super::acts::{Decision, Done, remember, set_apart};
@@ -37,7 +37,8 @@ pub(super) struct Turn {
 }
 
 impl File {
-    fn of(case: Option<&Case>) -> Self {
+    /// The file as a case has it.
+    pub(super) fn of(case: Option<&Case>) -> Self {
         let Some(case) = case else {
             return Self {
                 step: Step::None,
@@ -80,11 +81,13 @@ impl File {
     }
 }
 
-/// The file of a household after what is found now and what offices did.
+/// The file of a household after what is found now and what offices did. `attached`: the causes that are one matter of its
+/// village, for which nobody is sent to each door.
 pub(super) fn advance(
     household: &Household<'_>,
     case: Option<&Case>,
     findings: &[Finding],
+    attached: &[(Cause, String)],
     occasion: Occasion,
 ) -> (File, Turn) {
     let (course, day) = (&household.policy.course, household.calendar.day);
@@ -100,7 +103,9 @@ pub(super) fn advance(
         file.step = Step::Cleared;
     }
     leave(&mut file, picture.as_ref(), course, day);
-    let asks_visit = ask(&mut file, household, findings, picture);
+    let own: Vec<Finding> =
+        findings.iter().filter(|finding| attached_to(finding, attached).is_none()).cloned().collect();
+    let asks_visit = ask(&mut file, household, &own, picture);
     let is_closed = matches!(file.step, Step::Dismissed | Step::Cleared) && before != (file.step, file.case_number);
     if is_closed {
         file.closed_day = Some(day);
@@ -182,21 +187,31 @@ fn leave(file: &mut File, picture: Option<&Picture>, course: &Course, day: Day) 
     };
 }
 
-/// Opens a case and asks for a visit, where that is to be done.
-fn ask(file: &mut File, household: &Household<'_>, findings: &[Finding], picture: Option<Picture>) -> bool {
+/// The warning of the village to which a request is attached; what is urgent goes by itself.
+pub(super) fn attached_to<'a>(finding: &Finding, attached: &'a [(Cause, String)]) -> Option<&'a str> {
+    let one = attached.iter().find(|(cause, _)| *cause == finding.cause && finding.level == WarningLevel::Medium);
+    one.map(|(_, warning_id)| warning_id.as_str())
+}
+
+/// Opens a case and asks for a visit, where that is to be done. `own`: the findings that are not attached to a warning of
+/// the village.
+fn ask(file: &mut File, household: &Household<'_>, own: &[Finding], picture: Option<Picture>) -> bool {
     let (course, day) = (&household.policy.course, household.calendar.day);
     let Some(picture) = picture else { return false };
+    let urgent = Picture::of(own);
     let policy = &course.visits;
     let is_made = file.done(course).is_visited();
     let is_open = file.step.is_open();
     let asks = match &file.visit {
+        _ if urgent.is_none() => false,
         None => true,
         Some(_) if file.step == Step::Raised && file.is_asked() => false,
         // In a case that begins or has begun without a visit, whatever it rests on asks; but not too soon.
         Some(visit) if matches!(file.step, Step::None | Step::Raised) => {
-            !is_made || day >= again(visit, policy) || picture.level == WarningLevel::High
+            let is_high = urgent.as_ref().is_some_and(|urgent| urgent.level == WarningLevel::High);
+            !is_made || day >= again(visit, policy) || is_high
         }
-        Some(visit) => is_asked(findings, visit, policy, (is_made, file.step == Step::Cleared), day),
+        Some(visit) => is_asked(own, visit, policy, (is_made, file.step == Step::Cleared), day),
     };
     if file.step == Step::None || asks && !is_open {
         file.case_number += 1;

@@ -22,6 +22,8 @@ pub(super) struct Change<'a> {
     pub(super) rule: Option<&'a Rule>,
     /// Whether a new visit is asked for with it.
     pub(super) asks_visit: bool,
+    /// The warning of the village that it is attached to; empty for none.
+    pub(super) attached_to: String,
 }
 
 /// Which rules are looked through.
@@ -35,9 +37,12 @@ pub(super) enum Kept {
 
 impl Kept {
     fn is_of(self, rule: Option<&Rule>) -> bool {
-        let tests = rule.into_iter().flat_map(|rule| &rule.forms).map(|form| &form.test);
-        let is_of_course = tests.into_iter().any(|test| matches!(test, Test::History { .. }));
-        is_of_course == (self == Self::OfCourse)
+        let test = rule.and_then(|rule| rule.forms.first()).map(|form| &form.test);
+        match test {
+            Some(Test::Village { .. }) => false,
+            Some(Test::History { .. }) => self == Self::OfCourse,
+            _ => self == Self::OfHousehold,
+        }
     }
 }
 
@@ -165,7 +170,14 @@ fn key(policy: &Policy, rule: &str, cause: Cause, month: Option<Month>) -> Key {
 }
 
 fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure, rule: Option<&'a Rule>) -> Change<'a> {
-    Change { kind, finding: finding.clone(), figure: figure.clone(), rule, asks_visit: false }
+    Change {
+        kind,
+        finding: finding.clone(),
+        figure: figure.clone(),
+        rule,
+        asks_visit: false,
+        attached_to: String::new(),
+    }
 }
 
 /// The figure of what has ended without one: an event, a month of which nothing is left or that lies too far back, a

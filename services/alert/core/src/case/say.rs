@@ -17,8 +17,9 @@ use crate::wording::{Figures, Language, Wording};
 
 pub(super) fn say(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Said {
     let warning = whole(household, change, file, case_number);
-    let parts =
-        change.rule.map(|rule| parts(household.policy, (rule, file.step), change, &warning)).unwrap_or_default();
+    // What is attached to the village's warning is not sent one by one.
+    let rule = change.rule.filter(|_| change.attached_to.is_empty());
+    let parts = rule.map(|rule| parts(household.policy, (rule, file.step), change, &warning)).unwrap_or_default();
     Said { warning, parts }
 }
 
@@ -28,7 +29,7 @@ pub(super) const fn is_live(kind: WarningKind) -> bool {
 }
 
 fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Warning {
-    let Change { kind, finding, figure, rule, asks_visit } = change;
+    let Change { kind, finding, figure, rule, asks_visit, attached_to } = change;
     let (state, policy, day) = (household.state, household.policy, household.calendar.day);
     let is_request = is_live(*kind) && finding.level.is_request();
     let text =
@@ -66,7 +67,7 @@ fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_numbe
         round: if finding.level.is_request() { file.visit.as_ref().map_or(0, |visit| visit.round) } else { 0 },
         due_day: file.due_day.filter(|_| *asks_visit),
         post: if is_request { post(household, file.office) } else { String::new() },
-        attached_to: String::new(),
+        attached_to: attached_to.clone(),
         attached: Vec::new(),
     }
 }

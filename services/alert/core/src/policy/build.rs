@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schemas::{Category, Cause, Fen};
+use schemas::{Category, Cause, Day, Fen};
 use serde_json::{Map, Value};
 
 use super::conditions::number;
@@ -12,7 +12,7 @@ use super::document::Document;
 use super::faults::{Faults, Found};
 use super::holidays::WorkingDays;
 use super::posts::Posts;
-use super::{Amounts, Note, Policy, course, rules};
+use super::{Amounts, GoLive, Note, Policy, course, rules};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording};
 
@@ -124,6 +124,7 @@ fn read(document: &Document, value: &Value, beside: &Beside, found: &mut Found) 
         departments,
         notes: found.at("notes", |found| notes(value.get("notes"), wording, found)),
         course,
+        go_live: go_live(value.get("go_live"), found),
         no_longer_met,
         withdrawn,
         no_part,
@@ -132,6 +133,19 @@ fn read(document: &Document, value: &Value, beside: &Beside, found: &mut Found) 
         working_days: Arc::clone(&beside.working_days),
         posts: Arc::clone(&beside.posts),
     }
+}
+
+fn go_live(value: Option<&Value>, found: &mut Found) -> Option<GoLive> {
+    let value = value?;
+    let text = value.get("day").and_then(Value::as_str).unwrap_or_default();
+    let day = Day::parse(text);
+    if day.is_none() {
+        found.at("go_live", |found| {
+            found.at("day", |found| found.add(format!("`{text}` is no day; write it as 2025-03-31")));
+        });
+    }
+    let cases = value.get("cases_per_village_and_day").and_then(Value::as_u64).unwrap_or_default();
+    day.map(|day| GoLive { day, cases_per_village_and_day: cases as usize })
 }
 
 fn departments(value: &Value) -> BTreeMap<String, BTreeSet<Category>> {

@@ -10,6 +10,7 @@ mod document;
 mod faults;
 mod feed_words;
 mod holidays;
+mod kinds;
 mod posts;
 mod rules;
 mod shape;
@@ -29,7 +30,7 @@ pub use feed_words::unsaid;
 pub use holidays::{Holidays, WorkingDays};
 pub use posts::{Area, Post, Posts};
 use schemas::records::WarningLevel;
-use schemas::{Category, Cause, Class, Fen};
+use schemas::{Category, Cause, Class, Day, Fen};
 
 use crate::calendar::Window;
 use crate::wording::Wording;
@@ -66,6 +67,8 @@ pub struct Policy {
     pub notes: Vec<Note>,
     /// The course of a case.
     pub course: Course,
+    /// From when on the city is live; it is where nothing is said.
+    pub go_live: Option<GoLive>,
     /// What is said when a finding holds no longer.
     pub no_longer_met: String,
     /// What is said when the facts behind a finding were taken back.
@@ -156,6 +159,17 @@ pub enum Test {
         /// Days, where it has a limit.
         days: i32,
     },
+    /// Households of a village: kind `village`.
+    Village {
+        /// So many percent of the households...
+        percent: i64,
+        /// ...are asked about for the same cause within so many days...
+        days: i32,
+        /// ...and at least so many.
+        households_min: usize,
+        /// The rules that, of a listed household, tell of a life below the line: as many of such households count too.
+        below: Vec<String>,
+    },
     /// Members who had a wage and have none any longer: kind `missing_wage`.
     MissingWage {
         /// So many settled months without one.
@@ -172,6 +186,15 @@ impl Test {
     pub const fn is_event(&self) -> bool {
         !matches!(self, Self::Sum(_) | Self::Measure(_))
     }
+}
+
+/// From when on a city is live. Before, everything is evaluated and nothing is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GoLive {
+    /// The first day.
+    pub day: Day,
+    /// How many cases a village can take in a day, of those that were found before.
+    pub cases_per_village_and_day: usize,
 }
 
 /// What an office looks into.

@@ -7,11 +7,12 @@ use schemas::records::WarningLevel;
 use schemas::{Category, Cause};
 use serde_json::Value;
 
-use super::build::{amounts, causes, message, texts, window};
-use super::conditions::{amount_of, code, compare, condition, instead, measure, number};
+use super::build::{message, texts};
+use super::conditions::{amount_of, compare, condition, number};
 use super::contradictions;
 use super::faults::Found;
-use super::{CauseRule, Condition, Form, History, LevelRow, MeasureOf, Rule, Test, Threshold};
+use super::kinds;
+use super::{CauseRule, Condition, Form, LevelRow, Rule, Test, Threshold};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording, action_message};
 
@@ -171,56 +172,13 @@ fn cause(value: &Value, is_event: bool, found: &mut Found) -> CauseRule {
 fn form(value: &Value, found: &mut Found) -> Option<Form> {
     let Some(kind) = value.get("kind") else {
         found.add(
-            "`kind` is missing: sum, uncovered, measure, status, incident, missing_status, missing_wage or history",
+            "`kind` is missing: sum, uncovered, measure, status, incident, missing_status, missing_wage, history or village",
         );
         return None;
     };
     let kind = kind.as_str()?;
-    check_fields(kind, value, found);
-    let test = match kind {
-        "sum" | "uncovered" => Test::Sum(amounts(value, found)),
-        "measure" => {
-            let measure = measure(value.get("measure"), found)?;
-            Test::Measure(MeasureOf { measure, instead: instead(value) })
-        }
-        "status" => Test::Status { code: code(value, found)? },
-        "incident" => {
-            if value.get("codes").is_none() {
-                found.add("`codes` is missing: what happened");
-            }
-            let (codes, causes) = (texts(value.get("codes")), causes(value.get("causes")));
-            Test::Incident { codes, causes, window: window(value, found)? }
-        }
-        "missing_status" => {
-            let days = value.get("days").and_then(Value::as_i64);
-            if days.is_none() || value.get("values").is_none() {
-                found.add("`values` and `days` say what is missed, and for how long");
-            }
-            Test::MissingStatus { code: code(value, found)?, values: texts(value.get("values")), days: days? as i32 }
-        }
-        "history" => {
-            let history = value.get("history").and_then(Value::as_str).and_then(History::parse);
-            let days = value.get("days").and_then(Value::as_i64);
-            if history.is_none() {
-                found.add("`history` is missing: which course of a case");
-            }
-            if days.is_none() && history.is_some_and(|history| history != History::ClearedBelowLine) {
-                found.add("`days` is missing: the limit");
-            }
-            Test::History { history: history?, days: days.unwrap_or_default() as i32 }
-        }
-        "missing_wage" => {
-            let number = |key: &str| value.get(key).and_then(Value::as_i64);
-            let fields = ["missing_months", "before_months", "paid_months"];
-            if fields.iter().any(|field| value.get(field).is_none()) {
-                found.add("`missing_months`, `before_months` and `paid_months` say who had a wage and has none now");
-            }
-            let [missing, before, paid] = fields.map(number);
-            let (missing_months, before_months) = (missing? as i32, before? as i32);
-            Test::MissingWage { missing_months, before_months, paid_months: paid? as usize }
-        }
-        _ => return None,
-    };
+    kinds::check_fields(kind, value, found);
+    let test = kinds::test(kind, value, found)?;
     let when = value.get("when").and_then(|when| found.at("when", |found| condition(when, found)));
     let reach = reach(value, &test, found);
     let levels = found.at("levels", |found| levels(value, &test, found));
@@ -243,30 +201,6 @@ fn reach(value: &Value, test: &Test, found: &mut Found) -> Option<Window> {
         _ => {}
     }
     reach.filter(|_| is_of_months)
-}
-
-/// Which fields go with which kind; a field that would be ignored is a fault.
-fn check_fields(kind: &str, value: &Value, found: &mut Found) {
-    let used: &[&str] = match kind {
-        "sum" => &["categories", "causes", "window", "reach", "comparator"],
-        "uncovered" => &["categories", "less", "causes", "window", "reach", "comparator"],
-        "measure" => &["measure", "instead", "comparator"],
-        "status" => &["code"],
-        "incident" => &["codes", "causes", "window"],
-        "missing_status" => &["code", "values", "days"],
-        "history" => &["history", "days"],
-        "missing_wage" => &["missing_months", "before_months", "paid_months"],
-        _ => return,
-    };
-    let figures = ["categories", "less", "causes", "window", "reach", "measure", "instead", "comparator"];
-    let events = ["code", "codes", "values", "days", "history", "missing_months", "before_months", "paid_months"];
-    let all = figures.into_iter().chain(events);
-    for field in all.filter(|field| value.get(field).is_some() && !used.contains(field)) {
-        found.at(field, |found| found.add(format!("a rule of kind `{kind}` has no such field")));
-    }
-    if kind == "uncovered" && value.get("less").is_none() {
-        found.add("`less` is missing: what is set against the loss");
-    }
 }
 
 fn levels(value: &Value, test: &Test, found: &mut Found) -> Vec<LevelRow> {

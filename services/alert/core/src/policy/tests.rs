@@ -63,7 +63,7 @@ fn the_policies_of_this_project_are_sound() {
         assert_eq!(policy.rules.len() - rules.len(), usize::from(of_its_own.is_some()), "{county}");
         assert_eq!(
             [rules.join(" ")],
-            ["R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R22 R23 R25 R26 R27"]
+            ["R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R22 R23 R24 R25 R26 R27"]
         );
     }
     let default = set.of(County(110_101)).expect("the default");

@@ -112,7 +112,8 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
             let odd = household.case.and_then(|case| is_odd((*history, *days), case, household));
             odd.into_iter().map(|(known, act)| Event::of_course(known, act)).collect()
         }
-        Test::Sum(_) | Test::Measure(_) => Vec::new(),
+        // A village is looked at as a whole.
+        Test::Village { .. } | Test::Sum(_) | Test::Measure(_) => Vec::new(),
     }
 }
 

@@ -263,7 +263,7 @@ impl Story {
     }
 
     fn now(&self) -> Now<'_> {
-        Now { calendar: self.calendar, coverage: &self.coverage }
+        Now { coverage: &self.coverage, ..Now::from(self.calendar) }
     }
 
     /// What was said, but for overdue steps: nobody verifies in most stories, and those that are about it look at all of
