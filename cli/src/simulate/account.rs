@@ -1,6 +1,7 @@
 //! The latent account of a household (domain section 8.2): what it can expect to earn, what it had to spend and what
-//! it was compensated, all of it, whether a feed shows it or not; and the shocks found in it. It knows no feed and
-//! reads no policy.
+//! it was compensated, all of it, whether a feed shows it or not; and the shocks found in it. Pensions and allowances
+//! that it has anyway are income; help that an office gives after a warning or a visit is never booked, so that the
+//! account is the same whatever was warned of. It knows no feed and reads no policy.
 
 use schemas::id::CitizenNumber;
 use schemas::{Cause, Day};
@@ -75,25 +76,14 @@ pub(crate) struct Exogenous {
     pub(crate) onset: Option<Day>,
     /// Whether a safeguard was lost by it.
     pub(crate) safeguard: bool,
-    begun: bool,
-    was_below: bool,
-    lowered_fen: i64,
+    /// By how much a head it lowered `true_pc` while that was below the line, in fen; what it raised is taken off.
+    deepened_fen: i64,
 }
 
 impl Exogenous {
     /// An event of a day, nothing of it felt or carried yet.
     pub(crate) fn new(kind: &'static str, causes: &'static [Cause], day: Day) -> Self {
-        Self {
-            kind,
-            causes,
-            day,
-            carried: None,
-            onset: None,
-            safeguard: false,
-            begun: false,
-            was_below: false,
-            lowered_fen: 0,
-        }
+        Self { kind, causes, day, carried: None, onset: None, safeguard: false, deepened_fen: 0 }
     }
 }
 
@@ -184,13 +174,18 @@ impl Account {
         }
     }
 
-    /// Lets what is older than 12 months leave the window.
+    /// Lets what is older than 12 months leave the window, each amount on its own day.
     pub(crate) fn expire(&mut self, day: Day, line_fen: i64) {
         let oldest = day.plus(-WINDOW_DAYS);
-        if self.rolling.iter().any(|(when, _)| *when <= oldest) {
-            self.rolling.retain(|(when, _)| *when > oldest);
-            self.rolling_fen = self.rolling.iter().map(|(_, fen)| fen).sum();
-            self.mark(day, line_fen);
+        if !self.rolling.iter().any(|(when, _)| *when <= oldest) {
+            return;
+        }
+        let mut expired: Vec<(Day, i64)> = self.rolling.iter().copied().filter(|(when, _)| *when <= oldest).collect();
+        expired.sort_unstable_by_key(|(when, _)| *when);
+        self.rolling.retain(|(when, _)| *when > oldest);
+        for same_day in expired.chunk_by(|(one, _), (other, _)| one == other) {
+            self.rolling_fen -= same_day.iter().map(|(_, fen)| fen).sum::<i64>();
+            self.mark(same_day[0].0.plus(WINDOW_DAYS), line_fen);
         }
     }
 
@@ -202,14 +197,12 @@ impl Account {
     /// Domain section 8.4: what makes an event a shock.
     fn feel(&self, day: Day, before: i64, lost: bool, event: &mut Exogenous, line_fen: i64) {
         let after = self.true_pc_fen();
-        if !event.begun {
-            event.begun = true;
-            event.was_below = before < line_fen;
+        if before < line_fen {
+            event.deepened_fen = (event.deepened_fen + before - after).max(0);
         }
-        event.lowered_fen += (before - after).max(0);
         event.safeguard |= lost;
         let crossed = before >= line_fen && after < line_fen;
-        let deepened = event.was_below && after < line_fen && event.lowered_fen >= DEEPENED_FEN;
+        let deepened = before < line_fen && after < before && event.deepened_fen >= DEEPENED_FEN;
         let in_time = day.0 - event.day.0 <= EFFECT_DAYS;
         if event.onset.is_none() && in_time && self.members > 0 && (crossed || deepened || lost) {
             event.onset = Some(day);
@@ -278,6 +271,12 @@ mod tests {
             ("already below, 1,000 a head deeper", 16_000, vec![(5, bill(2_000))], Some(5)),
             ("already below, a little deeper", 16_000, vec![(5, bill(1_999))], None),
             ("already below, deeper by and by", 16_000, vec![(5, bill(1_200)), (30, bill(800))], Some(30)),
+            (
+                "already below, and paid back in between",
+                16_000,
+                vec![(5, bill(1_200)), (20, Effect::Compensate(60_000)), (30, bill(800))],
+                None,
+            ),
             ("a lost wage", 40_000, vec![(0, Effect::Income(-2_400_000))], Some(0)),
             ("a birth", 20_000, vec![(0, Effect::Members(1))], Some(0)),
             ("an earner joins", 18_000, vec![(0, Effect::People { members: 1, income_fen: 900_000 })], None),
@@ -294,7 +293,8 @@ mod tests {
         let spend = Change { day: day(10), effect: Effect::Spend(500_000), event: None, person: None };
         account.apply(&spend, &mut [], LINE);
         assert_eq!(account.true_pc_fen(), 750_000);
-        account.expire(day(10 + WINDOW_DAYS), LINE);
+        // However late somebody looks.
+        account.expire(day(40 + WINDOW_DAYS), LINE);
         assert_eq!(account.true_pc_fen(), 1_000_000);
         assert_eq!(account.below, vec![(day(10), Some(day(10 + WINDOW_DAYS - 1)))]);
     }

@@ -39,6 +39,9 @@ pub(crate) struct Settings {
     pub(crate) line_fen: i64,
     /// Months at the beginning that are history: shocks count from then on.
     pub(crate) history_months: u32,
+    /// Whether somebody comes to the door after each report of a neighbour, whatever is warned of: where nobody waits
+    /// for the warnings of a day before the next one is published.
+    pub(crate) visits_after_reports: bool,
     /// Threads.
     pub(crate) threads: usize,
 }
@@ -56,6 +59,7 @@ impl Settings {
             rates: Rates::default(),
             line_fen: super::truth::LINE_FEN,
             history_months: 12,
+            visits_after_reports: true,
             threads: 1,
         }
     }
@@ -188,6 +192,7 @@ fn scene<'a>(settings: &'a Settings, month: Month, dice: Dice, sink: &'a mut Sin
         rates: &settings.rates,
         changes: &settings.changes,
         line_fen: settings.line_fen,
+        visits_after_reports: settings.visits_after_reports,
         month,
         start: settings.start,
         dice,

@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Village = 3,
     /// Who moves between the households of a chunk in a month.
     Moves = 4,
+    /// What is found at the door after somebody reported: apart from the rest, so that nothing else depends on it.
+    Door = 5,
 }
 
 /// A stream of draws.

@@ -15,6 +15,8 @@ use super::population::{CROPS, Farm, Household, Job, Labour, Member, people};
 pub(crate) const QUINTILE_MEANS: [i64; 5] = [5_264, 12_864, 18_479, 25_981, 50_136];
 /// Upper bound of the first quintile, in yuan: what makes the bounds of the others lie between their means.
 const FIRST_BOUND: i64 = 9_330;
+/// The subsidy of a month for a grave disability in a family with subsistence allowance, in fen.
+const DISABILITY_FEN: i64 = 9_000;
 
 /// An income a head drawn from the distribution, in fen, with its quintile (0 is the poorest).
 pub(crate) fn income_per_head(dice: &mut Dice) -> (usize, i64) {
@@ -86,6 +88,9 @@ fn endow(household: &mut Household, per_head_fen: i64, start: Day, dice: &mut Di
     let persons = household.members.len() as i64;
     if household.is(Class::Dibao) {
         household.dibao_fen = dice.between(25_000, 47_000) * persons.min(2);
+        for member in household.members.iter_mut().filter(|member| matches!(member.disability, 1 | 2)) {
+            member.disability_fen = DISABILITY_FEN;
+        }
     }
     if household.is(Class::Tekun) {
         household.tekun_fen = dice.between(60_000, 80_000);

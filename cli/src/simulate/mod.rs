@@ -116,6 +116,7 @@ impl CityArgs {
             rates: if self.no_defects { Rates::none() } else { self.rates.clone() },
             line_fen: truth::LINE_FEN,
             history_months: self.history_months,
+            visits_after_reports: true,
             threads: self.threads.unwrap_or_else(processors).max(1),
         })
     }

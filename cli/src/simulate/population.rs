@@ -3,9 +3,10 @@
 //!
 //! Sources: household sizes and ages after the Seventh National Census (2020: 19% of the rural population under 15,
 //! 24% of 60 and more), sizes scaled to the 3.36 persons of a registered household in Chenzhou (4.7 million in 1.4
-//! million households); chronic illness after the Sixth National Health Services Survey (2018: 34% of those of 15
-//! and more), of whom a third are in a scheme for chronic outpatients; insurance after the bulletin of the National
-//! Healthcare Security Administration (2023: above 95%). Incomes: see `income`.
+//! million households); disability after the Second National Survey (2006: 6.34%); chronic illness after the Sixth
+//! National Health Services Survey (2018: 34% of those of 15 and more), of whom a third are in a scheme for chronic
+//! outpatients; insurance after the bulletin of the National Healthcare Security Administration (2023: above 95%).
+//! Incomes: see `income`. `tests/published` compares a year of the city with them.
 
 use schemas::id::CitizenNumber;
 use schemas::{Class, Day, HouseholdCode, Month};
@@ -78,6 +79,8 @@ pub(crate) struct Member {
     pub(crate) job: Option<Job>,
     /// The pension of a month, in fen; 0 for none.
     pub(crate) pension_fen: i64,
+    /// The subsidy of a month for a disability, in fen; 0 for none.
+    pub(crate) disability_fen: i64,
     /// What chronic care costs the person out of pocket in a month, in fen; 0 for none.
     pub(crate) chronic_fen: i64,
     /// The event with which chronic care began, where that was in this run.
@@ -96,14 +99,14 @@ impl Member {
         (day.0 - self.number.birth_day().0) * 4 / 1461
     }
 
-    /// What the person can be expected to bring in a year, in fen: wage and pension. A lost job counts with what is
+    /// What the person can be expected to bring in a year, in fen: wage, pension and subsidy. A lost job counts with what is
     /// expected of it still.
     pub(crate) fn brings_fen(&self, lost_share_ppm: i64) -> i64 {
         let wage = self.job.map_or(0, |job| {
             let year = job.wage_fen * 12;
             if job.lost.is_some() { year - lost_wage_fen(year, lost_share_ppm) } else { year }
         });
-        wage + self.pension_fen * 12
+        wage + (self.pension_fen + self.disability_fen) * 12
     }
 }
 
@@ -204,7 +207,7 @@ pub(crate) struct Household {
     pub(crate) events: Vec<Exogenous>,
     /// What will happen to its account, by and by.
     pub(crate) future: Vec<super::account::Change>,
-    /// The surveys that came in: the day of the survey, the day on which it came.
+    /// The yearly surveys that came in: the day of the survey, the day on which it came.
     pub(crate) surveys: Vec<(Day, Day)>,
     /// Income a head at the ends of months, in fen.
     pub(crate) month_ends: Vec<i64>,
@@ -322,8 +325,8 @@ pub(crate) fn people(index: u32, start: Day, dice: &mut Dice) -> Vec<Member> {
     let size = dice.weighted(&SIZES) + 1;
     let head_age = match size {
         1 => dice.days(30, 86),
-        2 => dice.days(36, 82),
-        _ => dice.days(28, 66),
+        2 => dice.days(44, 84),
+        _ => dice.days(27, 67),
     };
     let mut ages = vec![(Relation::Head, head_age)];
     let single_parent = size > 1 && dice.chance(120_000);
@@ -349,16 +352,16 @@ fn further(there: &[(Relation, i32)], head_age: i32, dice: &mut Dice) -> (Relati
     if head_age <= 62 && count(Relation::Parent) < 2 && count(Relation::Child) > 0 && dice.chance(480_000) {
         return (Relation::Parent, (head_age + dice.days(21, 30)).min(95));
     }
-    if head_age >= 50 && count(Relation::Child) > 0 && dice.chance(550_000) {
-        return (Relation::Grandchild, dice.days(0, (head_age - 44).clamp(1, 18)));
+    if head_age >= 50 && count(Relation::Child) > 0 && dice.chance(900_000) {
+        return (Relation::Grandchild, dice.days(0, (head_age - 44).clamp(1, 14)));
     }
     (Relation::Child, (head_age - dice.days(21, 32)).max(0))
 }
 
 /// A person of an age, without a job yet.
 pub(crate) fn person(number: CitizenNumber, relation: Relation, age: i32, dice: &mut Dice) -> Member {
-    // Disability: 6.3% of the population (Second National Survey, 2006), rising with age.
-    let disabled = dice.chance(if age < 60 { 32_000 } else { 120_000 });
+    // Disability rises with age.
+    let disabled = dice.chance(if age < 60 { 42_000 } else { 130_000 });
     let disability = if disabled { dice.days(1, 4) as u8 } else { 0 };
     let able = (16..=64).contains(&age) && !matches!(disability, 1 | 2);
     let chronic_ppm = match age {
@@ -374,6 +377,7 @@ pub(crate) fn person(number: CitizenNumber, relation: Relation, age: i32, dice: 
         labour: if able { Labour::Full } else { Labour::None },
         job: None,
         pension_fen: 0,
+        disability_fen: 0,
         chronic_fen: if chronic { dice.skewed(11_000, 0.6) } else { 0 },
         chronic_event: None,
         disability,

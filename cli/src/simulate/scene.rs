@@ -34,6 +34,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) changes: &'a ChangeRates,
     /// The line below which verifiers find a household poor, in fen a head and year.
     pub(crate) line_fen: i64,
+    /// Whether somebody comes to the door after each report of a neighbour, whatever is warned of.
+    pub(crate) visits_after_reports: bool,
     /// The month.
     pub(crate) month: Month,
     /// The first day of the run.

@@ -197,8 +197,9 @@ fn closed(spans: &[Span], last_day: Day) -> Vec<(Day, Day)> {
     ended.filter(|(from, to)| from <= to).collect()
 }
 
-/// When the household's income could be known (domain section 2): 12 observed months are settled, and a survey that
-/// came in is at most 18 months old.
+/// When the household's income could be known (domain section 2): 12 observed months are settled, and a yearly survey
+/// that came in is at most 18 months old. A verification would make it known too; but whom it reaches depends on what is
+/// warned of, and the truth must not.
 fn known(settings: &Settings, household: &Household, last_day: Day) -> Vec<(Day, Day)> {
     let begun = household.registered.max(settings.first_day());
     let first_whole = begun.month().plus(1);

@@ -33,7 +33,7 @@ fn wants(scene: &mut Scene<'_>, household: &Household) -> bool {
     let first = scene.month.first_day();
     let earlier = |month: Month| month < scene.month;
     let day = scene.day(MERGE_DAY);
-    let there = |member: &Member| household.lives_since(member.number).is_some_and(|since| since <= day);
+    let there = |member: &Member| household.lives_since(member.number).is_some_and(|since| since < day);
     if household.members.is_empty() || !household.members.iter().all(there) {
         return false;
     }

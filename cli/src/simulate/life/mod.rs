@@ -14,6 +14,7 @@ pub(super) mod work;
 
 use schemas::{Cause, Day};
 
+use super::dice::{Dice, Purpose};
 use super::events::{GridReport, SelfApplication, VerificationResult};
 use super::income::unreported_fen;
 use super::population::Household;
@@ -62,22 +63,26 @@ fn report_by_people(
         let report = GridReport { cause, estimate_fen: Some(estimate) };
         let after = scene.dice.days(0, 2);
         scene.tell_of(household, Some(event), Told::household(seen, after), &report);
-        verify(scene, household, cause, seen.plus(after), estimate_fen);
+        verify(scene, household, event, seen.plus(after), estimate_fen);
     } else if scene.dice.chance(ppm / 5) {
         let seen = day.plus(scene.dice.days(5, 50));
         let application = SelfApplication { cause, estimate_fen: None };
         scene.tell_of(household, Some(event), Told::household(seen, 1), &application);
-        verify(scene, household, cause, seen.plus(1), estimate_fen);
+        verify(scene, household, event, seen.plus(1), estimate_fen);
     }
 }
 
+/// Somebody comes to the door after a report, where nobody waits for warnings (`Settings::visits_after_reports`).
 /// Verifiers see what the household has left after what was reported, within a tenth; three of a hundred verdicts are
-/// wrong (domain section 8.7). What they hear of income counts like a survey.
-fn verify(scene: &mut Scene<'_>, household: &mut Household, cause: Cause, reported: Day, estimate_fen: i64) {
+/// wrong (domain section 8.7). It draws from a stream of its own, so that the rest of the city is the same without it.
+fn verify(scene: &mut Scene<'_>, household: &mut Household, event: usize, reported: Day, estimate_fen: i64) {
     let members = household.members.len() as i64;
-    if members == 0 {
+    if members == 0 || !scene.visits_after_reports {
         return;
     }
+    let place = u64::from(household.index) | u64::from(household.branch) << 32 | (event as u64) << 40;
+    let own = Dice::new(scene.seed, Purpose::Door, place, scene.month.0);
+    let rest = std::mem::replace(&mut scene.dice, own);
     let day = reported.plus(scene.dice.days(2, 8));
     let left = household.account.true_pc_fen() - estimate_fen / members;
     let poor = scene.dice.around(left, 10) < scene.line_fen;
@@ -85,12 +90,11 @@ fn verify(scene: &mut Scene<'_>, household: &mut Household, cause: Cause, report
     let unreported = scene.dice.around(unreported_fen(household).max(0), 10);
     let body = VerificationResult {
         verdict,
-        cause: Some(cause),
+        cause: household.events[event].causes.first().copied(),
         members: Some(members as i32),
         unreported_income_fen: Some(unreported),
     };
     let after = scene.dice.days(0, 3);
-    if let Some(published) = scene.tell(household, Told::household(day, after), &body) {
-        household.surveys.push((day, published));
-    }
+    scene.tell(household, Told::household(day, after), &body);
+    scene.dice = rest;
 }

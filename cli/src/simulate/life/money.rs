@@ -1,8 +1,6 @@
 //! Regular money that is not a wage: pensions, standing aids, subsidies, dividends; and the office's own visits and
 //! loans. It does not know what is earned at work or on the farm.
 
-use schemas::Class;
-
 use crate::simulate::events::{
     AssistanceMeasure, DibaoPayment, DisabilitySubsidy, DividendPaid, FollowUpVisit, LandCompensation,
     MicroloanDisbursed, PensionPaid, ProjectSubsidy, PublicPostWage, SubsidyPaid, TekunPayment,
@@ -22,14 +20,14 @@ fn persons(scene: &mut Scene<'_>, household: &mut Household) {
     let month = scene.month.yyyymm();
     for at in 0..household.members.len() {
         let member = &household.members[at];
-        let (number, pension_fen, disability) = (member.number, member.pension_fen, member.disability);
+        let (number, pension_fen, disability_fen) = (member.number, member.pension_fen, member.disability_fen);
         if pension_fen > 0 {
             let told = Told::person(number, scene.day(15), scene.dice.days(1, 8));
             scene.tell(household, told, &PensionPaid { amount_fen: pension_fen, month, months: None });
         }
-        if matches!(disability, 1 | 2) && household.is(Class::Dibao) {
+        if disability_fen > 0 {
             let told = Told::person(number, scene.day(18), scene.dice.days(2, 12));
-            scene.tell(household, told, &DisabilitySubsidy { amount_fen: 9_000, month, months: None });
+            scene.tell(household, told, &DisabilitySubsidy { amount_fen: disability_fen, month, months: None });
         }
     }
 }

@@ -11,8 +11,9 @@ use crate::simulate::scene::{Scene, Told};
 use super::begin::survey;
 use super::moves::leave;
 
-/// Births a month among couples of whom one is 22 to 38, in millionths.
-const BIRTH_PPM: u32 = 3_500;
+/// Births a month to couples at the head of a household of whom one is 22 to 38, in millionths: what makes 6.39 births
+/// a year in 1,000 persons (National Bureau of Statistics, 2023).
+const BIRTH_PPM: u32 = 10_500;
 const DEATH: &[Cause] = &[Cause::Accident, Cause::LackOfLabour, Cause::Other];
 /// Causes under which a warning about a change of members is right.
 pub(super) const MEMBERS: &[Cause] = &[Cause::Other, Cause::LackOfLabour];

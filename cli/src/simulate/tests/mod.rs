@@ -1,6 +1,7 @@
 //! Tests of the simulator as a whole: bytes, rates, accounts, truth.
 
 mod changes;
+mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -216,11 +217,26 @@ fn shocks_are_below_the_line_or_without_a_safeguard_on_the_day_of_their_onset() 
 #[test]
 fn the_blind_share_lies_between_a_tenth_and_two_fifths() {
     for seed in [1, 2, 3] {
-        let mut city = City::new(Settings { threads: 2, ..Settings::new(4_000, 20, seed) });
+        let changes = ChangeRates::default();
+        let mut city = City::new(Settings { changes, threads: 2, ..Settings::new(4_000, 20, seed) });
         while city.next_day().is_some() {}
         let truth = city.truth();
         let report = judge::judge(&truth, &[], truth.city.last_day);
         let blind = report.blind_share.expect("there are shocks");
         assert!((0.10..=0.40).contains(&blind), "seed {seed}: {blind} of {} shocks", report.shocks);
+    }
+}
+
+/// The truth is frozen: what a policy is judged by must not move together with the policy. Who changes this checksum
+/// changes every figure of recall and precision that was ever published, and says so in the changelog.
+#[test]
+fn the_truth_of_a_city_is_the_one_that_was_frozen() {
+    for visits_after_reports in [true, false] {
+        let changes = ChangeRates::default();
+        let mut city = City::new(Settings { changes, visits_after_reports, ..Settings::new(600, 20, 7) });
+        while city.next_day().is_some() {}
+        let mut bytes = Vec::new();
+        city.truth().write(&mut bytes).expect("writes");
+        assert_eq!(format!("{:08x}", crc32fast::hash(&bytes)), "19e57dec", "with visits: {visits_after_reports}");
     }
 }
