@@ -11,7 +11,7 @@ use schemas::Day;
 use schemas::records::Warning;
 
 use crate::simulate::Truth;
-use crate::simulate::judge::{Request, judge};
+use crate::simulate::judge::{Notice, judge};
 
 /// Which warnings to judge.
 #[derive(Clone, Debug, Args)]
@@ -34,13 +34,13 @@ fn day(text: &str) -> Result<Day, String> {
 /// Prints the judgement as JSON.
 pub(crate) fn run(args: &JudgeArgs) -> Result<()> {
     let truth = Truth::read(open(&args.truth)?).with_context(|| format!("read {}", args.truth.display()))?;
-    let mut requests = Vec::new();
+    let mut notices = Vec::new();
     for (at, line) in open(&args.warnings)?.lines().enumerate() {
         let place = || format!("{}, line {}", args.warnings.display(), at + 1);
         let warning: Warning = serde_json::from_str(&line.with_context(place)?).with_context(place)?;
-        requests.extend(Request::of(&warning));
+        notices.extend(Notice::of(&warning));
     }
-    let report = judge(&truth, &requests, args.last_closed.unwrap_or(truth.city.last_day));
+    let report = judge(&truth, &notices, args.last_closed.unwrap_or(truth.city.last_day));
     say(&serde_json::to_string_pretty(&report)?);
     Ok(())
 }
