@@ -1,14 +1,16 @@
 //! The records of the internal topics in Avro's single-object encoding: two marker bytes, the fingerprint of the
 //! schema, the datum. It knows the schemas of this build only: a topic is read by the build that wrote it or a later
 //! one that still lists the older schema.
+//!
+//! A new field of a record is a field of the struct and one of the .avsc, in the same place: that they stand in the same
+//! order is checked when a format is first used, and by a test of this crate.
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
-use serde_avro_fast::Schema;
-use serde_avro_fast::de::DeserializerState;
-use serde_avro_fast::ser::{SerializerConfig, SerializerState};
+use serde_avro_fast::schema::SchemaMut;
 
+use super::positional::{self, Reader, Writer};
 use crate::records::{
     Case, DayClosed, ExplainRequest, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, Scorecard,
     SubjectEntry, Warning,
@@ -68,11 +70,11 @@ pub enum CodecError {
     },
 }
 
-/// The schema of one kind of record, compiled once.
+/// The schema of one kind of record, read once.
 pub struct Format {
     name: &'static str,
     text: &'static str,
-    schema: Schema,
+    fingerprint: [u8; 8],
 }
 
 /// A record that has a schema of its own.
@@ -81,10 +83,12 @@ pub trait Recorded {
     fn format() -> &'static Format;
 }
 
-fn format(name: &'static str, text: &'static str) -> Format {
-    #[expect(clippy::expect_used, reason = "the text is a file of this crate, which a test of this module parses")]
-    let schema = text.parse().expect("a schema of this crate is valid");
-    Format { name, text, schema }
+/// Reads a schema and holds the type against it.
+fn format<'de, T: Deserialize<'de>>(name: &'static str, text: &'static str) -> Result<Format, String> {
+    let schema: SchemaMut = text.parse().map_err(|fault| format!("the schema of {name} is not valid: {fault}"))?;
+    positional::check::<T>(&schema).map_err(|fault| format!("{name} does not stand in its schema's order: {fault}"))?;
+    let schema = schema.freeze().map_err(|fault| format!("the schema of {name} is not valid: {fault}"))?;
+    Ok(Format { name, text, fingerprint: *schema.rabin_fingerprint() })
 }
 
 /// Binds a record type to its file; the type parameter list is empty or one lifetime.
@@ -92,7 +96,10 @@ macro_rules! recorded {
     ($type:ty, $name:literal, $file:literal) => {
         impl Recorded for $type {
             fn format() -> &'static Format {
-                static FORMAT: LazyLock<Format> = LazyLock::new(|| format($name, include_str!($file)));
+                #[expect(clippy::panic, reason = "types and schemas are of this crate, and a test holds them together")]
+                static FORMAT: LazyLock<Format> = LazyLock::new(|| {
+                    format::<$type>($name, include_str!($file)).unwrap_or_else(|fault| panic!("{fault}"))
+                });
                 &FORMAT
             }
         }
@@ -116,11 +123,8 @@ pub fn encode<T: Serialize + Recorded>(value: &T, out: &mut Vec<u8>) -> Result<(
     let format = T::format();
     let before = out.len();
     out.extend_from_slice(&SINGLE_OBJECT_MARKER);
-    out.extend_from_slice(format.schema.rabin_fingerprint());
-    let mut config = SerializerConfig::new(&format.schema);
-    let mut state = SerializerState::from_writer(&mut *out, &mut config);
-    let result = value.serialize(state.serializer());
-    result.map_err(|cause| {
+    out.extend_from_slice(&format.fingerprint);
+    value.serialize(&mut Writer(out)).map_err(|cause| {
         out.truncate(before);
         CodecError::Encode { name: format.name, cause: cause.to_string() }
     })
@@ -130,27 +134,25 @@ pub fn encode<T: Serialize + Recorded>(value: &T, out: &mut Vec<u8>) -> Result<(
 pub fn decode<'a, T: Deserialize<'a> + Recorded>(bytes: &'a [u8]) -> Result<T, CodecError> {
     let format = T::format();
     let fingerprint = fingerprint(bytes).ok_or(CodecError::Framing { bytes: bytes.len(), expected: format.name })?;
-    if fingerprint != *format.schema.rabin_fingerprint() {
+    if fingerprint != format.fingerprint {
         return Err(CodecError::Schema {
             found: hex(fingerprint),
-            expected: hex(*format.schema.rabin_fingerprint()),
+            expected: hex(format.fingerprint),
             name: format.name,
         });
     }
-    let mut state = DeserializerState::from_slice(&bytes[SINGLE_OBJECT_HEADER_BYTES..], &format.schema);
-    let value = T::deserialize(state.deserializer())
+    let mut reader = Reader::new(&bytes[SINGLE_OBJECT_HEADER_BYTES..]);
+    let value = T::deserialize(&mut reader)
         .map_err(|cause| CodecError::Decode { name: format.name, cause: cause.to_string() })?;
-    // Reading a slice cannot fail: the buffer is what is left of it.
-    let left = std::io::BufRead::fill_buf(&mut state.into_reader()).map_or(0, <[u8]>::len);
-    if left > 0 {
-        return Err(CodecError::TrailingBytes { bytes: left, name: format.name });
+    match reader.left() {
+        0 => Ok(value),
+        bytes => Err(CodecError::TrailingBytes { bytes, name: format.name }),
     }
-    Ok(value)
 }
 
 /// Whether the bytes are framed as this kind of record.
 pub fn is<T: Recorded>(bytes: &[u8]) -> bool {
-    fingerprint(bytes).is_some_and(|found| found == *T::format().schema.rabin_fingerprint())
+    fingerprint(bytes).is_some_and(|found| found == T::format().fingerprint)
 }
 
 /// The text of the record's schema, as its file has it.
@@ -255,6 +257,6 @@ mod tests {
         let fingerprint = canonical.bytes().fold(CRC_64_AVRO_EMPTY, |crc, byte| {
             (0..8).fold(crc ^ u64::from(byte), |crc, _| (crc >> 1) ^ (CRC_64_AVRO_EMPTY & (crc & 1).wrapping_neg()))
         });
-        assert_eq!(*DayClosed::format().schema.rabin_fingerprint(), fingerprint.to_le_bytes());
+        assert_eq!(DayClosed::format().fingerprint, fingerprint.to_le_bytes());
     }
 }

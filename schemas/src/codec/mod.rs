@@ -2,5 +2,6 @@
 
 pub mod internal;
 pub mod plan;
+mod positional;
 
 pub use internal::{CodecError, Recorded, decode, encode, is, schema_text};

@@ -117,7 +117,8 @@ impl<'de> Deserialize<'de> for PersonToken {
                 bytes.try_into().map(PersonToken).map_err(|_| E::invalid_length(bytes.len(), &self))
             }
         }
-        deserializer.deserialize_bytes(Bytes)
+        // A tuple, not bytes, since a reader of a fixed must be told its length.
+        deserializer.deserialize_tuple(16, Bytes)
     }
 }
 

@@ -1,0 +1,40 @@
+//! Avro's binary encoding read and written by place alone: the fields of a record in the order of the struct, the symbols
+//! of an enum by their number, no name looked up. It holds only where a type stands in the order of its schema, which
+//! `order` proves; it does not know framing and fingerprints.
+//!
+//! What a schema may consist of: records, arrays, enums, fixed, strings, `boolean`, `int`, `long`, and unions of null and
+//! one other. A fixed is asked for as a tuple of its length, since serde's bytes have none.
+
+mod order;
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use order::check;
+pub(super) use read::Reader;
+pub(super) use write::Writer;
+
+/// Why a value cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Fault(Box<str>);
+
+impl Fault {
+    fn new(what: impl Into<Box<str>>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl serde::de::Error for Fault {
+    fn custom<T: std::fmt::Display>(what: T) -> Self {
+        Self::new(what.to_string())
+    }
+}
+
+impl serde::ser::Error for Fault {
+    fn custom<T: std::fmt::Display>(what: T) -> Self {
+        Self::new(what.to_string())
+    }
+}
