@@ -7,15 +7,16 @@ use alert_core::{Book, PolicySet};
 use runtime::stage::Record;
 use schemas::Day;
 
-/// Days for which the policies that hold are kept ready: partitions are rarely further apart.
-const DAYS_KEPT: usize = 8;
+/// Sets of policies that are kept ready. A set holds until another policy is published or comes into force; partitions
+/// may be far apart, above all when all of a city is read again.
+const SETS_KEPT: usize = 8;
 
 /// Every policy that was read.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
     book: Book,
-    /// By `policies_offset` and day.
-    sets: BTreeMap<(i64, Day), PolicySet>,
+    /// By the era in which they hold.
+    sets: BTreeMap<(usize, usize), PolicySet>,
     refused: i64,
 }
 
@@ -33,18 +34,18 @@ impl Policies {
 
     /// The policies that hold on a day.
     pub(super) fn at(&mut self, policies_offset: i64, day: Day) -> &PolicySet {
-        let key = (policies_offset, day);
-        if !self.sets.contains_key(&key) {
+        let era = self.book.era(policies_offset, day);
+        if !self.sets.contains_key(&era) {
             let set = self.book.at(policies_offset, day);
             for (name, faults) in &set.refused {
                 tracing::error!(policy = name, %day, "a policy cannot be used, the one before it holds: {faults}");
             }
-            while self.sets.len() >= DAYS_KEPT {
+            while self.sets.len() >= SETS_KEPT {
                 self.sets.pop_first();
             }
-            self.sets.insert(key, set);
+            self.sets.insert(era, set);
         }
-        self.sets.entry(key).or_default()
+        self.sets.entry(era).or_default()
     }
 
     /// How many records could not be used.

@@ -145,6 +145,15 @@ impl Book {
         set
     }
 
+    /// Tells apart the sets that [`Book::at`] gives: where it is the same for two days, so are their sets. How many records
+    /// lie below `policies_offset`, and how many of the policies among them are in force on `day`.
+    pub fn era(&self, policies_offset: i64, day: Day) -> (usize, usize) {
+        let documents = self.documents.partition_point(|(offset, _)| *offset < policies_offset);
+        let wordings = self.wordings.partition_point(|(offset, ..)| *offset < policies_offset);
+        let in_force = self.documents[..documents].iter().filter(|(_, document)| document.effective_from <= day).count();
+        (documents + wordings, in_force)
+    }
+
     fn wording_at(&self, policies_offset: i64) -> Wording {
         let text = |language: Language| {
             let known = self.wordings.iter().rev();
