@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use runtime::memory::{Memory, Order, Pipeline, StageOptions, TopicSettings};
-use runtime::stage::{Placement, Record};
+use runtime::stage::{Placement, Record, Stage};
 use runtime::worker::Bounds;
 use schemas::codec::{self, Recorded};
 use schemas::records::{Case, DayClosed, HouseholdState, Progress, Warning};
@@ -89,6 +89,18 @@ impl MemoryPipeline {
         whole.pipeline.add(ingest::resolve()?, options(1));
         whole.pipeline.add(fuse::stage(), options(2));
         whole.pipeline.add(alert::stage_for(settings.receivers()), options(3));
+        Ok(whole)
+    }
+
+    /// A pipeline up to the states, without alert, that shows what it says to a `watcher`.
+    pub(crate) fn up_to_states<S: Stage + 'static>(settings: &PipelineSettings, watcher: S) -> Result<Self> {
+        let mut whole = Self::empty(settings)?;
+        let catalogue = ingest::catalogue(&settings.feeds)?;
+        let normalise = ingest::normalise(catalogue, &settings.key, settings.feed_topics())?;
+        whole.pipeline.add(normalise, StageOptions::default());
+        whole.pipeline.add(ingest::resolve()?, StageOptions::default());
+        whole.pipeline.add(fuse::stage(), StageOptions::default());
+        whole.pipeline.add(watcher, StageOptions::default());
         Ok(whole)
     }
 

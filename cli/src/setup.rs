@@ -56,9 +56,21 @@ pub(crate) fn shapes(path: &std::path::Path, profile: &str) -> Result<Vec<Shape>
     Ok(topics::read(path, profile)?.iter().map(topics::Topic::shape).collect())
 }
 
-/// Creates the topics of a profile that are missing on brokers that ask for no login, and compares all.
-pub(crate) fn create_topics(brokers: &str, deploy: &std::path::Path, profile: &str) -> Result<()> {
-    topics::apply(brokers, &[], &topics::read(&deploy.join("kafka/topics.yaml"), profile)?).map(drop)
+/// Creates the topics of a profile that are missing on brokers that ask for no login, and compares all. Each of `beside`,
+/// an existing name and another one, becomes a topic like the existing one.
+pub(crate) fn create_topics(
+    brokers: &str,
+    deploy: &std::path::Path,
+    profile: &str,
+    beside: &[(String, String)],
+) -> Result<()> {
+    let mut wanted = topics::read(&deploy.join("kafka/topics.yaml"), profile)?;
+    for (existing, name) in beside {
+        let like = wanted.iter().find(|topic| topic.shape().name == *existing);
+        let like = like.with_context(|| format!("deploy/kafka/topics.yaml has no topic {existing}"))?;
+        wanted.push(like.named(name));
+    }
+    topics::apply(brokers, &[], &wanted).map(drop)
 }
 
 /// Creates what is missing. Running it again changes nothing.

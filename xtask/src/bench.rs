@@ -18,6 +18,9 @@ pub struct BenchArguments {
     /// Households of the simulated city.
     #[arg(long, default_value_t = 20_000)]
     households: u32,
+    /// Households at the month's end that is measured.
+    #[arg(long, default_value_t = 100_000)]
+    sweep_households: u64,
     /// The simulation's seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -48,6 +51,7 @@ fn measure(stack: &Stack, arguments: &BenchArguments) -> Result<()> {
     let mut bench = cargo("run")?;
     bench.args(["--package", "backstop", "--", "bench", "--json", "--brokers", &stack.kafka()?]);
     bench.args(["--records", &arguments.records.to_string(), "--households", &arguments.households.to_string()]);
+    bench.args(["--sweep-households", &arguments.sweep_households.to_string()]);
     shell::run(bench.args(["--seed", &arguments.seed.to_string()]))
 }
 

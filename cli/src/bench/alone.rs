@@ -11,7 +11,7 @@ use runtime::kafka::{Connection, Stop, WorkerSpec, run_worker};
 use runtime::stage;
 use runtime::telemetry::Metrics;
 
-use super::counted::{Count, Counted};
+use super::counted::{Count, Counted, Found};
 use super::figures::{Measured, median};
 use super::fill::feed_topics;
 use super::parts::Stage;
@@ -19,7 +19,7 @@ use super::usage::memory_bytes_max;
 use crate::files;
 
 /// The key of the pseudonyms: a bench keeps nothing.
-const KEY: &[u8] = b"backstop: a bench run of one city";
+pub(super) const KEY: &[u8] = b"backstop: a bench run of one city";
 /// How long a stage may commit nothing before the bench gives up.
 const SILENCE_LIMIT: Duration = Duration::from_mins(2);
 
@@ -58,7 +58,8 @@ fn measure<S: stage::Stage>(brokers: &str, expected: u64, make: impl Fn() -> Res
     match (found.used, found.fault) {
         (Some(used), _) => {
             let commit_seconds_median = median(&mut found.commits);
-            let measured = Measured { commit_seconds_median, held: found.held, ..found.measured };
+            let Found { held, wait, .. } = found;
+            let measured = Measured { commit_seconds_median, wait_seconds_max: wait, held, ..found.measured };
             Ok(measured.with(used, memory_bytes_max()?))
         }
         (None, Some(fault)) => bail!("{fault}"),

@@ -12,6 +12,7 @@ use runtime::stage::{
 };
 
 use super::figures::{Held, Measured};
+use super::paced;
 use super::usage::{Usage, Used};
 
 /// What is found while a stage runs; shared with whoever waits for its end.
@@ -29,6 +30,8 @@ pub(super) struct Found {
     pub(super) measured: Measured,
     /// The time of each commit, in seconds.
     pub(super) commits: Vec<f64>,
+    /// The longest time from the first record of a transaction to its commit, in seconds.
+    pub(super) wait: f64,
     /// From the first record to the commit of the last one.
     pub(super) used: Option<Used>,
     /// Why the time that was used is not known.
@@ -52,6 +55,8 @@ impl Count {
 /// The stage that counts.
 pub(super) struct Counted<S> {
     inner: S,
+    /// The stage's own, but that it writes beside the topics which other stages are measured with.
+    topology: Topology,
     expected: u64,
     stop: Arc<Stop>,
     count: Arc<Count>,
@@ -60,6 +65,8 @@ pub(super) struct Counted<S> {
     /// What was counted in the open transaction.
     open: Measured,
     begun: Option<Usage>,
+    /// When the open transaction's first record was applied.
+    since: Option<Instant>,
     /// When the flush before the running commit began.
     flushing: Option<Instant>,
 }
@@ -67,14 +74,22 @@ pub(super) struct Counted<S> {
 impl<S: Stage> Counted<S> {
     /// Counts around `inner` until `expected` records are committed, then asks for a stop.
     pub(super) fn new(inner: S, expected: u64, stop: Arc<Stop>, count: Arc<Count>) -> Self {
+        let mut topology = inner.topology().clone();
+        for topic in &mut topology.outputs {
+            if let Some(beside) = paced::beside(topic) {
+                *topic = beside;
+            }
+        }
         Self {
             inner,
+            topology,
             expected,
             stop,
             count,
             done: Measured::default(),
             open: Measured::default(),
             begun: None,
+            since: None,
             flushing: None,
         }
     }
@@ -83,6 +98,8 @@ impl<S: Stage> Counted<S> {
     fn settle(&mut self, flushing: Instant) {
         let mut found = self.count.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.commits.push(flushing.elapsed().as_secs_f64());
+        let wait = self.since.take().map_or(0.0, |since| since.elapsed().as_secs_f64());
+        found.wait = found.wait.max(wait);
         let open = std::mem::take(&mut self.open);
         self.done.records += open.records;
         self.done.record_bytes += open.record_bytes;
@@ -116,7 +133,7 @@ impl<S: Stage> Stage for Counted<S> {
     type Partition = S::Partition;
 
     fn topology(&self) -> &Topology {
-        self.inner.topology()
+        &self.topology
     }
 
     fn open(&self, id: &PartitionId, counts: &dyn PartitionCounts) -> S::Partition {
@@ -124,7 +141,14 @@ impl<S: Stage> Stage for Counted<S> {
     }
 
     fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource> {
-        self.inner.restore_sources(id)
+        let mut sources = self.inner.restore_sources(id);
+        let outputs = &self.inner.topology().outputs;
+        for source in sources.iter_mut().filter(|source| outputs.contains(&source.topic)) {
+            if let Some(beside) = paced::beside(&source.topic) {
+                source.topic = beside;
+            }
+        }
+        sources
     }
 
     fn restore(&self, partition: &mut S::Partition, record: &Record<'_>) -> Result<(), StageError> {
@@ -149,6 +173,7 @@ impl<S: Stage> Stage for Counted<S> {
             let usage = Usage::now().map_err(|fault| StageError::about("bench", record, format!("{fault:#}")))?;
             self.begun = Some(usage);
         }
+        self.since.get_or_insert_with(Instant::now);
         let before = (outbox.len(), outbox.bytes());
         let step = self.inner.apply(partition, record, outbox)?;
         add_published(&mut self.open, outbox, before);
@@ -177,7 +202,7 @@ impl<S: Stage> Stage for Counted<S> {
     fn rolled_back(&mut self, partition: &mut S::Partition) {
         self.inner.rolled_back(partition);
         // Its records come again.
-        (self.open, self.flushing) = (Measured::default(), None);
+        (self.open, self.since, self.flushing) = (Measured::default(), None, None);
     }
 
     fn figures(&self, partition: &S::Partition, figures: &mut Figures) {

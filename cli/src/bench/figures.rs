@@ -32,6 +32,9 @@ pub(super) struct Measured {
     pub(super) transactions: u64,
     /// The median time of their commits.
     pub(super) commit_seconds_median: f64,
+    /// The longest time from the first record of a transaction to the end of its commit: so long what is said waits at
+    /// most until it can be read. 0 where nothing was measured.
+    pub(super) wait_seconds_max: f64,
     /// The state that the stage held at its end.
     pub(super) held: Held,
 }
@@ -143,6 +146,61 @@ pub(super) struct Report {
     pub(super) produce: Measured,
     /// The stages.
     pub(super) stages: Vec<Beside>,
+    /// The end of a month.
+    pub(super) sweep: Sweep,
+}
+
+/// Households of a city (design section 8).
+const CITY_HOUSEHOLDS: f64 = 1.4e6;
+
+/// The end of a month, at which alert looks at every household.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sweep {
+    /// Households looked at.
+    pub(super) households: u64,
+    /// What it took: its records are the markers that end the month.
+    pub(super) measured: Measured,
+}
+
+/// The same as people and programs compare it.
+#[derive(Debug, Serialize)]
+struct SweepLine {
+    households: u64,
+    cpu_us_per_household: f64,
+    loop_cpu_us_per_household: f64,
+    city_loop_cpu_seconds: f64,
+    wait_ms_max: f64,
+    memory_bytes_max: u64,
+}
+
+impl From<&Sweep> for SweepLine {
+    fn from(sweep: &Sweep) -> Self {
+        let Sweep { households, measured } = sweep;
+        let per_household = |seconds: f64| quotient(seconds, *households as f64);
+        Self {
+            households: *households,
+            cpu_us_per_household: rounded(per_household(measured.cpu_seconds) * 1e6),
+            loop_cpu_us_per_household: rounded(per_household(measured.loop_cpu_seconds) * 1e6),
+            city_loop_cpu_seconds: rounded(per_household(measured.loop_cpu_seconds) * CITY_HOUSEHOLDS),
+            wait_ms_max: rounded(measured.wait_seconds_max * 1e3),
+            memory_bytes_max: measured.memory_bytes_max,
+        }
+    }
+}
+
+impl SweepLine {
+    /// In words.
+    fn told(&self) -> String {
+        format!(
+            "the end of a month: {} households, {:.2} us of CPU for each, {:.2} of them in the loop, which is {:.1} s for a \
+             city of 1.4 million; what is said waits {:.0} ms at most",
+            self.households,
+            self.cpu_us_per_household,
+            self.loop_cpu_us_per_household,
+            self.city_loop_cpu_seconds,
+            self.wait_ms_max
+        )
+    }
 }
 
 /// A figure as people and programs compare it: rates, not totals.
@@ -157,6 +215,7 @@ struct Row {
     memory_bytes_max: u64,
     transactions: u64,
     commit_ms_median: f64,
+    wait_ms_max: f64,
     state_rows: u64,
     state_keys: u64,
     state_bytes: u64,
@@ -172,6 +231,7 @@ struct Line {
     floor: BTreeMap<String, Row>,
     stages: BTreeMap<String, Row>,
     ratio_to_floor: BTreeMap<String, f64>,
+    sweep: SweepLine,
 }
 
 /// To two places: what stands beyond them differs from run to run.
@@ -191,6 +251,7 @@ impl From<&Measured> for Row {
             memory_bytes_max: measured.memory_bytes_max,
             transactions: measured.transactions,
             commit_ms_median: rounded(measured.commit_seconds_median * 1e3),
+            wait_ms_max: rounded(measured.wait_seconds_max * 1e3),
             state_rows: measured.held.rows,
             state_keys: measured.held.keys,
             state_bytes: measured.held.bytes,
@@ -250,6 +311,7 @@ impl Report {
         for told in self.stages.iter().filter_map(|one| one.alone.held.told(one.stage.name())) {
             let _ = writeln!(table, "{told}");
         }
+        let _ = writeln!(table, "{}", SweepLine::from(&self.sweep).told());
         table
     }
 
@@ -278,6 +340,7 @@ impl Report {
             floor,
             stages,
             ratio_to_floor,
+            sweep: SweepLine::from(&self.sweep),
         })
     }
 }
@@ -308,6 +371,10 @@ mod tests {
                     ..measured(1_000_000, 4.0, 5.0)
                 },
             }],
+            sweep: Sweep {
+                households: 100_000,
+                measured: Measured { loop_cpu_seconds: 0.5, wait_seconds_max: 0.15, ..measured(8, 0.7, 0.75) },
+            },
         }
     }
 
@@ -347,6 +414,9 @@ mod tests {
         assert_eq!(line["stages"]["fuse"]["commit_ms_median"], 12.0);
         assert_eq!(line["floor"]["consume_produce_households_entries"]["cpu_us_per_record"], 3.0);
         assert_eq!(line["floor"]["produce"]["record_bytes_mean"], 200);
+        assert_eq!(line["sweep"]["cpu_us_per_household"], 7.5);
+        assert_eq!(line["sweep"]["city_loop_cpu_seconds"], 7.0);
+        assert_eq!(line["sweep"]["wait_ms_max"], 150.0);
     }
 
     #[test]

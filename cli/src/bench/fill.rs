@@ -1,7 +1,8 @@
-//! Fills brokers without topics with what the bench reads: topics, policies, and the feeds of a simulated city with
-//! the end of each of its days. It does not know what is measured.
+//! Fills brokers without topics with what the bench reads: topics, policies, the feeds of a simulated city with the end
+//! of each of its days, and what follows from them. It does not know what is measured.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use rdkafka::consumer::Consumer;
@@ -9,7 +10,10 @@ use schemas::Day;
 use schemas::codec;
 use schemas::records::DayClosed;
 
+use super::alone;
 use super::clients::{CALL_LIMIT, Output};
+use super::paced::{self, Copier};
+use crate::memory_pipeline::{MemoryPipeline, PipelineSettings};
 use crate::simulate::{City, DEPARTMENTS, Settings};
 use crate::{files, setup, topic};
 
@@ -38,6 +42,10 @@ pub(super) struct Filled {
     pub(super) events: u64,
     /// Days closed.
     pub(super) days: u64,
+    /// The last of them.
+    pub(super) last_day: Day,
+    /// Policies and sentences.
+    pub(super) policies: i64,
 }
 
 /// The feed topics, sorted.
@@ -47,12 +55,17 @@ pub(super) fn feed_topics() -> Vec<String> {
     topics
 }
 
-/// Creates the topics on brokers that have none of them, and publishes policies and feeds.
-pub(super) fn fill(brokers: &str, deploy: &Path, wanted: Wanted) -> Result<Filled> {
+/// Creates the topics on brokers that have none of them, and publishes policies, feeds and what follows from them.
+pub(super) fn fill(brokers: &str, schemas: &Path, deploy: &Path, wanted: Wanted) -> Result<Filled> {
     refuse_what_is_in_use(brokers)?;
-    setup::create_topics(brokers, deploy, PROFILE)?;
-    let output = Output::idempotent(brokers)?;
+    let copies = paced::topics().filter_map(|topic| Some((topic.to_owned(), paced::beside(topic)?)));
+    setup::create_topics(brokers, deploy, PROFILE, &copies.collect::<Vec<_>>())?;
+    let output = Arc::new(Output::idempotent(brokers)?);
     let policies = files::policies(&deploy.join("policies"))?;
+    let read = PipelineSettings::read(schemas, deploy)?;
+    let of_process = PipelineSettings { key: alone::KEY.to_vec(), dropping_read: true, ..read };
+    let copier = Copier::new(&of_process.topics, Arc::clone(&output));
+    let mut pipeline = MemoryPipeline::up_to_states(&of_process, copier)?;
     for (key, text) in &policies {
         output.send("policies", Some(0), key.as_bytes(), Some(text.as_bytes()))?;
     }
@@ -60,16 +73,20 @@ pub(super) fn fill(brokers: &str, deploy: &Path, wanted: Wanted) -> Result<Fille
     let settings = Settings::new(wanted.households, MONTHS_MAX, wanted.seed);
     let mut city = City::new(settings);
     let topics: Vec<String> = DEPARTMENTS.iter().map(|department| format!("feeds.{department}")).collect();
-    let mut filled = Filled::default();
+    let mut filled = Filled { policies: policies.len() as i64, ..Filled::default() };
     while filled.events < wanted.events
         && let Some(day) = city.next_day()
     {
         for record in day.iter().filter(|record| record.value.len() <= RECORD_BYTES_MAX) {
             output.send(&topics[usize::from(record.feed)], None, record.key, Some(record.value))?;
+            pipeline.publish(DEPARTMENTS[usize::from(record.feed)], record.key, record.value)?;
             filled.events += 1;
         }
         calendar.close(&output, day.day)?;
+        pipeline.close_day(day.day)?;
+        pipeline.run()?;
         filled.days += 1;
+        filled.last_day = day.day;
     }
     output.flush()?;
     Ok(filled)

@@ -7,6 +7,8 @@ mod counted;
 mod figures;
 mod fill;
 mod floor;
+mod month_end;
+mod paced;
 mod parts;
 mod usage;
 
@@ -16,8 +18,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use figures::{Beside, Measured, Report};
-use fill::{Wanted, feed_topics};
+use figures::{Beside, Measured, Report, Sweep};
+use fill::{Filled, Wanted, feed_topics};
+use month_end::City;
 use parts::{FEEDS, Part, Stage};
 
 /// What to measure, and on which brokers.
@@ -36,6 +39,9 @@ pub(crate) struct BenchArgs {
     /// The simulation's seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Households at the month's end that is measured: those of the city, and copies of them.
+    #[arg(long, default_value_t = 100_000)]
+    sweep_households: u64,
     /// Prints the figures as one line of JSON, too, after the table.
     #[arg(long)]
     json: bool,
@@ -71,16 +77,17 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
 fn run_all(args: &BenchArgs) -> Result<()> {
     say(&format!("publishing {} events of {} households", args.records, args.households));
     let wanted = Wanted { events: args.records, households: args.households, seed: args.seed };
-    let filled = fill::fill(&args.brokers, &args.deploy, wanted)?;
+    let filled = fill::fill(&args.brokers, &args.schemas, &args.deploy, wanted)?;
     let consume = in_a_child(args, Part::Consume, 0)?;
     let produce = in_a_child(args, Part::Produce, consume.records)?;
     let mut stages = Vec::new();
     for stage in Stage::ALL {
-        // The stage's input is what the stage before has just written; the floor counts it.
+        // The floor counts the stage's input.
         let floor = in_a_child(args, Part::ConsumeProduce(stage), 0)?;
         let alone = in_a_child(args, Part::Stage(stage), floor.records)?;
         stages.push(Beside { stage, floor, alone });
     }
+    let sweep = sweep(args, filled)?;
     let report = Report {
         events: filled.events,
         days: filled.days,
@@ -89,12 +96,27 @@ fn run_all(args: &BenchArgs) -> Result<()> {
         consume,
         produce,
         stages,
+        sweep,
     };
     print(&report.table());
     if args.json {
         print(&report.json()?);
     }
     Ok(())
+}
+
+/// The end of a month, with alert as it stands after the city's last day.
+fn sweep(args: &BenchArgs, filled: Filled) -> Result<Sweep> {
+    let mut city = City::read(&args.brokers)?;
+    let alert = Part::Stage(Stage::Alert);
+    let added = city.grow(&args.brokers, args.sweep_households)?;
+    if added > 0 {
+        // Their first look is not what is measured.
+        in_a_child(args, alert, added)?;
+    }
+    let markers = city.end_month(&args.brokers, filled)?;
+    say("the end of a month");
+    Ok(Sweep { households: city.households(), measured: in_a_child(args, alert, markers)? })
 }
 
 fn measure(args: &BenchArgs, part: Part) -> Result<Measured> {

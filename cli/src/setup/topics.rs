@@ -100,6 +100,11 @@ fn names(entry: &Entry, lists: &BTreeMap<String, Vec<String>>) -> Result<Vec<Str
 
 impl Topic {
     /// What a log in one process needs to know of it.
+    /// Another topic like this one.
+    pub(super) fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     pub(super) fn shape(&self) -> super::Shape {
         let compacted = self.settings.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
         super::Shape { name: self.name.clone(), partitions: self.partitions, compacted }
