@@ -93,6 +93,11 @@ pub fn evaluate<'a>(
     }
     let (sights, standing_still) = look(&household, policy, case, Kept::OfHousehold);
     let (found, mut changes) = compare((&household, policy), &sights, case, (Kept::OfHousehold, occasion));
+    if case.is_none() && found.is_empty() {
+        // So it is with most households, and the end of a month looks at all of them.
+        let next_due = due(&household, None);
+        return Outcome { case: None, said: Vec::new(), income_known, next_due, standing_still };
+    }
     if is_quiet(&household, case, &changes, now.may_release, occasion) {
         let next = case_of(&household, case, &File::of(case), found);
         return outcome(&household, case, (next, Vec::new()), standing_still);
