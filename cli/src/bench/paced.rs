@@ -36,8 +36,7 @@ impl Copier {
     pub(super) fn new(shapes: &[Shape], output: Arc<Output>) -> Self {
         let written = |name: &&String| !name.starts_with("feeds.") && *name != "policies";
         let inputs = shapes.iter().map(|shape| &shape.name).filter(written).cloned().collect();
-        let topology =
-            Topology { stage: NAME, inputs, starts_at_earliest: true, reference: None, outputs: Vec::new() };
+        let topology = Topology { stage: NAME, inputs, starts_at_earliest: true, reference: None, outputs: Vec::new() };
         Self { topology, output }
     }
 }

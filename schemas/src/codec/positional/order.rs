@@ -99,7 +99,6 @@ impl Place<'_> {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         Place { schema: self.schema, key, path, draw: self.draw }
     }
-
 }
 
 impl<'de> Deserializer<'de> for Place<'_> {

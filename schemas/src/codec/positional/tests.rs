@@ -146,9 +146,8 @@ fn a_type_that_differs_from_its_schema_is_told_where() {
         )
     };
     let (option, colours) = (r#"["null", "int"]"#, r#""red", "green""#);
-    let whole = |fields: &[&str]| {
-        format!(r#"{{"type": "record", "name": "Whole", "fields": [{}]}}"#, fields.join(", "))
-    };
+    let whole =
+        |fields: &[&str]| format!(r#"{{"type": "record", "name": "Whole", "fields": [{}]}}"#, fields.join(", "));
     let good = parts(option, colours);
     let rows = [
         (whole(&[number, &good]), ""),

@@ -102,6 +102,13 @@ pub(super) fn advance(
     if file.step == Step::Assisted && is_stable(household, &file) {
         file.step = Step::Cleared;
     }
+    if matches!(file.step, Step::Dismissed | Step::Cleared)
+        && file.step != before.0
+        && let (Some(visit), Some(picture)) = (&mut file.visit, &picture)
+    {
+        // Whoever decided knew all that holds.
+        join(visit, picture);
+    }
     leave(&mut file, picture.as_ref(), course, day);
     let own: Vec<Finding> =
         findings.iter().filter(|finding| attached_to(finding, attached).is_none()).cloned().collect();

@@ -150,7 +150,8 @@ impl Book {
     pub fn era(&self, policies_offset: i64, day: Day) -> (usize, usize) {
         let documents = self.documents.partition_point(|(offset, _)| *offset < policies_offset);
         let wordings = self.wordings.partition_point(|(offset, ..)| *offset < policies_offset);
-        let in_force = self.documents[..documents].iter().filter(|(_, document)| document.effective_from <= day).count();
+        let in_force =
+            self.documents[..documents].iter().filter(|(_, document)| document.effective_from <= day).count();
         (documents + wordings, in_force)
     }
 

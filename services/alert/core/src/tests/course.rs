@@ -81,6 +81,21 @@ fn the_case_of_a_family_that_was_helped_is_cleared_half_a_year_later() {
 }
 
 #[test]
+fn what_was_known_when_a_case_was_cleared_does_not_open_it_again_and_what_comes_then_does() {
+    let mut story = story_of_a_bill();
+    story.act("2025-02-13", VERIFIED, "confirmed");
+    story.act("2025-03-05", HELPED, "medical aid");
+    // Reported within 90 days, of the same cause: no new visit.
+    story.incident("2025-03-10", "grid_report", Cause::Illness);
+    story.until("2025-09-17");
+    assert_eq!((story.case().step, story.case().case_number), (Step::Cleared, 1));
+    let before = story.said.len();
+    story.incident("2025-09-20", "self_application", Cause::Schooling);
+    assert_eq!(said(&story, before), ["R23 raised M visit"]);
+    assert_eq!((story.case().step, story.case().case_number), (Step::Raised, 2));
+}
+
+#[test]
 fn a_case_is_cleared_only_when_everything_holds() {
     /// What is otherwise in a story that would end in `cleared`.
     type Otherwise = fn(&mut Story);
