@@ -15,13 +15,15 @@ pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Every scenario file, sorted.
+/// Every scenario file, sorted: the families and further stories, and those of the single rules.
 pub fn scenarios() -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(root().join("tests/scenarios"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
-            files.push(path);
+    for folder in ["tests/scenarios", "tests/scenarios/rules"] {
+        for entry in std::fs::read_dir(root().join(folder)).with_context(|| format!("read the folder {folder}"))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                files.push(path);
+            }
         }
     }
     files.sort();

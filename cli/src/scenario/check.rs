@@ -134,6 +134,12 @@ fn fits(expected: &Expectation, household: HouseholdCode, warning: &Warning) -> 
         && expected.due.is_none_or(|day| Some(day.0) == warning.due_day)
         && expected.verifier.as_ref().is_none_or(|verifier| *verifier == warning.verifier)
         && expected.post.as_ref().is_none_or(|post| *post == warning.post)
+        && expected.notes.as_ref().is_none_or(|notes| notes.iter().eq(notes_of(warning)))
+}
+
+/// What the verifier is told beside a warning.
+fn notes_of(warning: &Warning) -> impl Iterator<Item = &String> {
+    warning.notes.iter().map(|note| &note.sentence_en)
 }
 
 fn nearest(expected: &Expectation, household: HouseholdCode, found: &[&Warning], taken: &[bool]) -> String {
@@ -168,6 +174,9 @@ fn describe_expected(expected: &Expectation) -> String {
         Some(false) => text.push_str(" without a visit"),
         None => {}
     }
+    for note in expected.notes.iter().flatten() {
+        let _ = write!(text, " `{note}`");
+    }
     text
 }
 
@@ -183,6 +192,9 @@ fn describe(warning: &Warning) -> String {
         let _ = write!(text, " {word}");
     }
     text.push_str(if warning.asks_visit { " with a visit" } else { "" });
+    for note in notes_of(warning) {
+        let _ = write!(text, " `{note}`");
+    }
     text
 }
 

@@ -74,6 +74,9 @@ pub(crate) struct Differently {
 pub(crate) struct Household {
     /// Its name within the file.
     pub name: String,
+    /// Its county where that is not the story's: which policy holds for it.
+    #[serde(default)]
+    pub county: Option<String>,
     /// How many members it is registered with; they are called `<household>.1`, `<household>.2`, ...
     pub members: u16,
     /// Persons from elsewhere whom the registration names too, such as members who leave another household for it.
@@ -217,6 +220,9 @@ pub(crate) struct Expectation {
     /// The post that holds it.
     #[serde(default)]
     pub post: Option<String>,
+    /// What the verifier is told beside it, in English: these sentences and no other.
+    #[serde(default)]
+    pub notes: Option<Vec<String>>,
 }
 
 /// A rule that must stay silent about a household.

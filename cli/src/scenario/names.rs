@@ -36,8 +36,7 @@ impl Names {
     /// households lie in different villages.
     pub(crate) fn new(scenario: &Scenario, place: u16) -> Result<Self> {
         let mut names = Self::default();
-        let county = schemas::County::parse(&scenario.county)
-            .with_context(|| format!("county `{}` has not 6 digits", scenario.county))?;
+        let county = county_of(&scenario.county)?;
         let number = |name: &str, year: usize, month: u8, day: usize| {
             let year = FIRST_BIRTH_YEAR + year as i32 % BIRTH_YEARS;
             let birth = Day::of(year, month, 1 + (day % 28) as u8);
@@ -46,7 +45,8 @@ impl Names {
                 .with_context(|| format!("citizen number of {name}"))
         };
         for (index, household) in scenario.households.iter().enumerate() {
-            let code = format!("{county}100{place:03}{:04}", index + 1);
+            let own = household.county.as_deref().map(county_of).transpose()?.unwrap_or(county);
+            let code = format!("{own}100{place:03}{:04}", index + 1);
             let code = HouseholdCode::parse(&code).with_context(|| format!("household code {code}"))?;
             names.name_household(&household.name, code)?;
             for member in 1..=household.members {
@@ -103,4 +103,8 @@ impl Names {
     pub(crate) fn name_of(&self, code: HouseholdCode) -> Option<&str> {
         self.households.iter().find(|(_, one)| **one == code).map(|(name, _)| name.as_str())
     }
+}
+
+fn county_of(digits: &str) -> Result<schemas::County> {
+    schemas::County::parse(digits).with_context(|| format!("county `{digits}` has not 6 digits"))
 }
