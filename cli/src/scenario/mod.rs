@@ -125,8 +125,11 @@ fn read(args: &ScenarioArgs) -> Result<Stories> {
         let scenario: Scenario =
             serde_saphyr::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         for policy in &scenario.policies {
-            let policy = path.parent().unwrap_or(Path::new(".")).join(policy);
-            all.policies.push(files::policy(&policy)?);
+            let policy = files::policy(&path.parent().unwrap_or(Path::new(".")).join(policy))?;
+            // Many stories lie in the same county.
+            if !all.policies.contains(&policy) {
+                all.policies.push(policy);
+            }
         }
         all.first = all.first.min(scenario.start.0);
         all.last = all.last.max(scenario.end.0);

@@ -92,6 +92,20 @@ fn persons_households_and_days_are_written_by_name() {
 }
 
 #[test]
+fn a_household_lies_in_the_county_of_the_story_or_in_its_own() {
+    let named = |county: &str| {
+        let text = HEAD.replace("name: b,", &format!("name: b, county: '{county}',"));
+        let scenario: Scenario = serde_saphyr::from_str(&format!("{text}{BILL}")).expect("a scenario");
+        let names = Names::new(&scenario, 7)?;
+        Ok::<_, anyhow::Error>((names.household("a")?.to_string(), names.household("b")?.to_string()))
+    };
+    let (a, b) = named("130321").expect("named");
+    assert_eq!((a.as_str(), b.as_str()), ("1311021000070001", "1303211000070002"));
+    let error = named("1303").expect_err("refused");
+    assert!(format!("{error:#}").contains("county `1303` has not 6 digits"), "{error:#}");
+}
+
+#[test]
 fn a_file_that_does_not_say_enough_is_refused_with_what_is_missing() {
     for (events, complaint) in [
         ("  - { op: retract, corrects: nobody, reported: 2024-05-02 }", "no event has the id `nobody`"),
