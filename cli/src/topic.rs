@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
@@ -24,8 +25,12 @@ pub(crate) fn consumer(brokers: &str) -> Result<BaseConsumer> {
 
 /// The same, for brokers that may ask for a login.
 pub(crate) fn consumer_of(brokers: &Brokers) -> Result<BaseConsumer> {
-    brokers
-        .config()
+    settings(brokers).create().context("the Kafka client refuses its settings")
+}
+
+fn settings(brokers: &Brokers) -> ClientConfig {
+    let mut config = brokers.config();
+    config
         // librdkafka asks for a group's name even where none is used.
         .set("group.id", "backstop-reader")
         .set("enable.auto.commit", "false")
@@ -34,9 +39,8 @@ pub(crate) fn consumer_of(brokers: &Brokers) -> Result<BaseConsumer> {
         .set("auto.offset.reset", "error")
         .set("fetch.message.max.bytes", "4194304")
         // How long a broker waits for more before it says that a partition is at its end.
-        .set("fetch.wait.max.ms", "50")
-        .create()
-        .context("the Kafka client refuses its settings")
+        .set("fetch.wait.max.ms", "50");
+    config
 }
 
 /// The number of partitions of a topic.
@@ -150,6 +154,34 @@ impl Tail {
                 Some(Ok(message)) => show(&message, take)?,
             }
         }
+    }
+}
+
+/// Reads a topic step by step: each time all that has come since, to the end of every partition. Between the steps it asks
+/// the brokers nothing.
+pub(crate) struct Steps {
+    consumer: BaseConsumer,
+    topic: String,
+    next: BTreeMap<i32, Offset>,
+}
+
+impl Steps {
+    /// Begins at the first record of every partition.
+    pub(crate) fn new(brokers: &str, topic: &str) -> Result<Self> {
+        // Each step waits once for the end of partitions to which nothing came.
+        let mut settings = settings(&Brokers::plain(brokers));
+        let consumer: BaseConsumer =
+            settings.set("fetch.wait.max.ms", "5").create().context("the Kafka client refuses its settings")?;
+        let next = (0..partitions(&consumer, topic)?).map(|partition| (partition, Offset::Beginning)).collect();
+        Ok(Self { consumer, topic: topic.to_owned(), next })
+    }
+
+    /// Shows what has come since the last step.
+    pub(crate) fn show_to_end(&mut self, take: &mut dyn FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
+        let (_, next) = read(&self.consumer, &self.topic, &self.next, take)?;
+        self.consumer.unassign().with_context(|| format!("read {}", self.topic))?;
+        self.next.extend(next.into_iter().map(|(partition, offset)| (partition, Offset::Offset(offset))));
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::report::{self, Summary};
 use crate::audit::{open_cases, pictures};
 use crate::memory_pipeline::{MemoryPipeline, PipelineSettings};
-use crate::simulate::{self, CityArgs};
+use crate::simulate::{self, CityArgs, Settings, VerifierArgs};
 
 /// Which city to run.
 #[derive(Debug, Args)]
@@ -23,6 +23,9 @@ pub(crate) struct EmbeddedArgs {
     /// The city.
     #[command(flatten)]
     city: CityArgs,
+    /// The verifiers.
+    #[command(flatten)]
+    verifier: VerifierArgs,
     /// The folder that holds the feeds' schemas.
     #[arg(long, default_value = "schemas/feeds")]
     schemas: PathBuf,
@@ -35,6 +38,10 @@ pub(crate) struct EmbeddedArgs {
     /// Reads the partitions in an order drawn from this seed, record by record: one of many interleavings of a day.
     #[arg(long)]
     order_seed: Option<u64>,
+    /// Drops records when every stage has read them: for large cities and long runs. `topics_digest` is then that of what
+    /// is left.
+    #[arg(long)]
+    drop_read: bool,
     /// Shows no warnings while they arrive.
     #[arg(long)]
     quiet: bool,
@@ -73,8 +80,9 @@ pub(crate) fn run(args: &EmbeddedArgs) -> Result<()> {
     let began = Instant::now();
     let mut settings = PipelineSettings::read(&args.schemas, &args.deploy)?;
     settings.order = args.order_seed.map_or_else(Order::default, Order::Shuffled);
+    settings.dropping_read = args.drop_read;
     let mut pipeline = MemoryPipeline::new(&settings)?;
-    let city_settings = args.city.settings()?;
+    let city_settings = Settings { visits: args.verifier.visits(), ..args.city.settings()? };
     let bar = simulate::progress(&city_settings);
     let mut city = simulate::City::new(city_settings);
     let file = std::fs::File::create(&args.warnings).with_context(|| format!("create {}", args.warnings.display()))?;
@@ -90,7 +98,9 @@ pub(crate) fn run(args: &EmbeddedArgs) -> Result<()> {
         pipeline.close_day(day.day)?;
         pipeline.run()?;
         last_closed = day.day;
-        for warning in pipeline.new_warnings(&mut shown)? {
+        let said = pipeline.new_warnings(&mut shown)?;
+        city.hear(&said);
+        for warning in said {
             serde_json::to_writer(&mut file, &warning)?;
             file.write_all(b"\n")?;
             if !args.quiet && warning.kind == WarningKind::Raised && warning.level.is_request() {

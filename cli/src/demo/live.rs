@@ -18,13 +18,11 @@ use crate::brokers::Brokers;
 use crate::calendar_watch::CalendarWatch;
 use crate::dashboards;
 use crate::publish::Feeds;
-use crate::simulate::{self, City, CityArgs, DEPARTMENTS};
-use crate::topic::{self, Tail};
+use crate::simulate::{self, City, CityArgs, DEPARTMENTS, Settings, VerifierArgs};
+use crate::topic::{self, Steps};
 
 /// How long the pipeline may take for what was published before a wait.
 const DAY_LIMIT: Duration = Duration::from_mins(5);
-/// How long the topic of warnings may be silent before the run goes on.
-const WARNINGS_WAIT: Duration = Duration::from_millis(5);
 
 /// Which city, and where the services run.
 #[derive(Debug, Args)]
@@ -32,6 +30,9 @@ pub(crate) struct DemoArgs {
     /// The city.
     #[command(flatten)]
     city: CityArgs,
+    /// The verifiers.
+    #[command(flatten)]
+    verifier: VerifierArgs,
     /// Where the run happens, and what the audit needs.
     #[command(flatten)]
     audit: AuditArgs,
@@ -66,7 +67,7 @@ struct Line {
 /// Publishes the city, shows what comes of it, audits the run; the last line is JSON.
 pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     let began = Instant::now();
-    let mut city = City::new(args.city.settings()?);
+    let mut city = City::new(Settings { visits: args.verifier.visits(), ..args.city.settings()? });
     let mut show = Show::new(args, simulate::progress(city.settings()))?;
     let mut feeds = Feeds::open(&Brokers::plain(&args.audit.brokers))?;
     let mut calendar = CalendarWatch::new(&args.audit.brokers)?;
@@ -81,7 +82,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
         // Each day is decided before the next begins, as in a real city. Were the feeds let run ahead, a decision could
         // see what was published after its day, and a parked record expire before news that came in time.
         calendar.wait_until(day.day, DAY_LIMIT)?;
+        let said = show.warnings.len();
         show.step(args, day.day, first, end)?;
+        city.hear(&show.warnings[said..]);
     }
     let last_closed = end.plus(-1);
     show.bar.finish_and_clear();
@@ -111,7 +114,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
 
 /// What is shown while the run goes on.
 struct Show {
-    tail: Tail,
+    topic: Steps,
     bar: ProgressBar,
     warnings: Vec<Warning>,
     ids: BTreeSet<String>,
@@ -119,14 +122,14 @@ struct Show {
 
 impl Show {
     fn new(args: &DemoArgs, bar: ProgressBar) -> Result<Self> {
-        let tail = Tail::new(&args.audit.brokers, "warnings")?;
-        Ok(Self { tail, bar, warnings: Vec::new(), ids: BTreeSet::new() })
+        let topic = Steps::new(&args.audit.brokers, "warnings")?;
+        Ok(Self { topic, bar, warnings: Vec::new(), ids: BTreeSet::new() })
     }
 
-    /// Shows the warnings that came, and how far the run is.
+    /// Shows the warnings that came, all of them, and how far the run is.
     fn step(&mut self, args: &DemoArgs, day: Day, first: Day, end: Day) -> Result<()> {
-        let Self { tail, bar, warnings, ids } = self;
-        tail.show_new(WARNINGS_WAIT, &mut |record| {
+        let Self { topic, bar, warnings, ids } = self;
+        topic.show_to_end(&mut |record| {
             let warning = report::warning(record)?;
             if !args.quiet && warning.kind == WarningKind::Raised && warning.level.is_request() {
                 bar.suspend(|| say(&report::line(&warning)));

@@ -87,6 +87,17 @@ impl Exogenous {
     }
 }
 
+/// What an account was on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// `true_pc`, in fen a head.
+    pub(crate) true_pc_fen: i64,
+    /// How many members share it.
+    pub(crate) members: i64,
+    /// Whether a safeguard was lost.
+    pub(crate) is_unsafe: bool,
+}
+
 /// A span of days, both included; open at the end while it lasts.
 pub(crate) type Span = (Day, Option<Day>);
 
@@ -98,6 +109,8 @@ pub(crate) struct Account {
     rolling: Vec<(Day, i64)>,
     rolling_fen: i64,
     lost: u8,
+    /// What it was from which day on, since it was looked at last; none where nobody looks.
+    trail: Option<Vec<(Day, Seen)>>,
     /// When the household was below the line.
     pub(crate) below: Vec<Span>,
     /// When a safeguard was lost.
@@ -137,6 +150,21 @@ impl Account {
     /// `true_pc` (domain section 8.3), in fen a head; 0 where nobody is left.
     pub(crate) fn true_pc_fen(&self) -> i64 {
         if self.members <= 0 { 0 } else { (self.expected_fen + self.rolling_fen) / self.members }
+    }
+
+    /// Remembers from now on what it was on each day, for [`Account::as_of`]; what was remembered is forgotten.
+    pub(crate) fn remember(&mut self, day: Day) {
+        self.trail = Some(vec![(day, self.seen())]);
+    }
+
+    /// What it was at the end of a day, or now, where it does not remember that day.
+    pub(crate) fn as_of(&self, day: Day) -> Seen {
+        let trail = self.trail.iter().flatten().rev();
+        trail.into_iter().find(|(from, _)| *from <= day).map_or_else(|| self.seen(), |(_, seen)| *seen)
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { true_pc_fen: self.true_pc_fen(), members: self.members, is_unsafe: self.lost != 0 }
     }
 
     /// Takes over what another household spent and was compensated, and whether its children miss school: it is merged
@@ -213,6 +241,10 @@ impl Account {
         let below = self.members > 0 && self.true_pc_fen() < line_fen;
         continue_span(&mut self.below, below, day);
         continue_span(&mut self.unsafe_spans, self.lost != 0, day);
+        let seen = self.seen();
+        if let Some(trail) = &mut self.trail {
+            trail.push((day, seen));
+        }
     }
 }
 

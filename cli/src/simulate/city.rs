@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use schemas::{Day, Month};
+use schemas::records::Warning;
+use schemas::{Day, HouseholdCode, Month};
 
 use super::changes::ChangeRates;
 use super::defects::Rates;
@@ -16,6 +17,7 @@ use super::population::Household;
 use super::scene::{Scene, Text};
 use super::sink::{Batch, FeedRecord, Sink};
 use super::truth::Truth;
+use super::verifier::{self, Verifier};
 
 /// Households that one thread takes at a time. Part of the order of the records: changing it changes the bytes.
 const CHUNK_HOUSEHOLDS: usize = 512;
@@ -39,11 +41,20 @@ pub(crate) struct Settings {
     pub(crate) line_fen: i64,
     /// Months at the beginning that are history: shocks count from then on.
     pub(crate) history_months: u32,
-    /// Whether somebody comes to the door after each report of a neighbour, whatever is warned of: where nobody waits
-    /// for the warnings of a day before the next one is published.
-    pub(crate) visits_after_reports: bool,
+    /// When verifiers come to the door.
+    pub(crate) visits: Visits,
     /// Threads.
     pub(crate) threads: usize,
+}
+
+/// When verifiers come to the door. The truth is the same either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Visits {
+    /// After each report of a neighbour or of the household itself, whatever is warned of: where nobody waits for the
+    /// warnings of a day before the next one is published.
+    AfterReports,
+    /// After the warnings that ask for them ([`City::hear`]).
+    AfterWarnings,
 }
 
 impl Settings {
@@ -59,7 +70,7 @@ impl Settings {
             rates: Rates::default(),
             line_fen: super::truth::LINE_FEN,
             history_months: 12,
-            visits_after_reports: true,
+            visits: Visits::AfterReports,
             threads: 1,
         }
     }
@@ -81,6 +92,9 @@ pub(crate) struct City {
     chunks: Vec<Vec<Household>>,
     pending: BTreeMap<Day, Vec<Batch>>,
     today: Day,
+    /// Where the households lie in the chunks, as far as verifiers look for them.
+    places: BTreeMap<HouseholdCode, (usize, usize)>,
+    verifier: Verifier,
 }
 
 /// What is published on a day.
@@ -115,7 +129,14 @@ impl City {
     /// Draws the population and what the departments hold about it.
     pub(crate) fn new(settings: Settings) -> Self {
         let (seed, start, line_fen) = (settings.seed, settings.start, settings.line_fen);
-        let mut city = Self { today: settings.first_day(), settings, chunks: Vec::new(), pending: BTreeMap::new() };
+        let mut city = Self {
+            today: settings.first_day(),
+            settings,
+            chunks: Vec::new(),
+            pending: BTreeMap::new(),
+            places: BTreeMap::new(),
+            verifier: Verifier::default(),
+        };
         let places: Vec<u32> = (0..city.settings.households).collect();
         let drawn = in_parallel(
             places.chunks(CHUNK_HOUSEHOLDS).collect(),
@@ -139,8 +160,36 @@ impl City {
         if day == day.month().first_day() && day >= self.settings.start {
             self.make(day.month(), false);
         }
+        if self.settings.visits == Visits::AfterWarnings {
+            self.visit(day);
+        }
         self.today = day.plus(1);
         Some(DayOfFeeds { day, batches: self.pending.remove(&day).unwrap_or_default() })
+    }
+
+    /// Tells the verifiers what was warned of up to the end of the last day, all of it once, in any order.
+    pub(crate) fn hear(&mut self, warnings: &[Warning]) {
+        if self.settings.visits == Visits::AfterWarnings {
+            self.verifier.hear(self.settings.seed, self.today.plus(-1), warnings);
+        }
+    }
+
+    /// Lets the verifiers do what is due by a day.
+    fn visit(&mut self, day: Day) {
+        let Self { settings, chunks, pending, places, verifier, .. } = self;
+        let mut sink = Sink::new(settings.first_day(), settings.end());
+        let mut text = Text::default();
+        while let Some((code, errand)) = verifier.next(day) {
+            let Some((chunk, place)) = places.get(&code) else { continue };
+            let household = &mut chunks[*chunk][*place];
+            let dice = verifier::dice(settings.seed, code, errand, day);
+            let mut scene = scene(settings, day.month(), dice, &mut sink, &mut text);
+            verifier.run(&mut scene, household, errand, day);
+            text = scene.text;
+        }
+        for (day, batch) in sink.take() {
+            pending.entry(day).or_default().push(batch);
+        }
     }
 
     /// The settings.
@@ -166,6 +215,9 @@ impl City {
         let sink = || (Sink::new(settings.first_day(), settings.end()), Text::default());
         let made: Vec<Made> = in_parallel(chunks, settings.threads, sink, |(sink, text), (chunk, households)| {
             for household in households.iter_mut() {
+                if settings.visits == Visits::AfterWarnings {
+                    household.account.remember(month.first_day().plus(-1));
+                }
                 live(settings, household, month, load, sink, text);
             }
             if !load {
@@ -183,6 +235,12 @@ impl City {
         for (day, batch) in made.into_iter().flatten() {
             self.pending.entry(day).or_default().push(batch);
         }
+        if self.settings.visits == Visits::AfterWarnings {
+            let households = self.chunks.iter().enumerate().flat_map(|(chunk, households)| {
+                households.iter().enumerate().map(move |(place, household)| (household.code, (chunk, place)))
+            });
+            self.places.extend(households);
+        }
     }
 }
 
@@ -192,7 +250,7 @@ fn scene<'a>(settings: &'a Settings, month: Month, dice: Dice, sink: &'a mut Sin
         rates: &settings.rates,
         changes: &settings.changes,
         line_fen: settings.line_fen,
-        visits_after_reports: settings.visits_after_reports,
+        visits: settings.visits,
         month,
         start: settings.start,
         dice,

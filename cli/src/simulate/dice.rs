@@ -17,6 +17,10 @@ pub(crate) enum Purpose {
     Moves = 4,
     /// What is found at the door after somebody reported: apart from the rest, so that nothing else depends on it.
     Door = 5,
+    /// What verifiers do about a household on a day.
+    Verifier = 6,
+    /// How long a household waits for the visit that was asked for on a day.
+    Asked = 7,
 }
 
 /// A stream of draws.

@@ -20,6 +20,7 @@ mod slips;
 #[cfg(test)]
 mod tests;
 mod truth;
+mod verifier;
 
 use std::io::{BufWriter, IsTerminal};
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schemas::Day;
 
 pub(crate) use changes::ChangeRates;
-pub(crate) use city::{City, Settings};
+pub(crate) use city::{City, Settings, Visits};
 pub(crate) use defects::Rates;
 pub(crate) use events::DEPARTMENTS;
 pub(crate) use files::{FeedFiles, FeedReader};
@@ -80,6 +81,21 @@ pub(crate) struct CityArgs {
     pub(crate) changes: ChangeRates,
 }
 
+/// Whether the city answers to warnings: for commands that wait for those of a day before the next one.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct VerifierArgs {
+    /// Nobody answers to warnings: verifiers come after the reports of neighbours only.
+    #[arg(long)]
+    no_verifier: bool,
+}
+
+impl VerifierArgs {
+    /// When verifiers come to the door.
+    pub(crate) fn visits(&self) -> Visits {
+        if self.no_verifier { Visits::AfterReports } else { Visits::AfterWarnings }
+    }
+}
+
 /// The command `simulate`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SimulateArgs {
@@ -116,7 +132,7 @@ impl CityArgs {
             rates: if self.no_defects { Rates::none() } else { self.rates.clone() },
             line_fen: truth::LINE_FEN,
             history_months: self.history_months,
-            visits_after_reports: true,
+            visits: Visits::AfterReports,
             threads: self.threads.unwrap_or_else(processors).max(1),
         })
     }

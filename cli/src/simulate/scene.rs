@@ -8,6 +8,7 @@ use schemas::{Cause, Day, Month, Op};
 
 use super::account::{Change, Effect, Exogenous};
 use super::changes::ChangeRates;
+use super::city::Visits;
 use super::defects::Rates;
 use super::dice::Dice;
 use super::events::{Body, EVENTS, Head};
@@ -34,8 +35,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) changes: &'a ChangeRates,
     /// The line below which verifiers find a household poor, in fen a head and year.
     pub(crate) line_fen: i64,
-    /// Whether somebody comes to the door after each report of a neighbour, whatever is warned of.
-    pub(crate) visits_after_reports: bool,
+    /// When verifiers come to the door.
+    pub(crate) visits: Visits,
     /// The month.
     pub(crate) month: Month,
     /// The first day of the run.

@@ -14,6 +14,7 @@ pub(super) mod work;
 
 use schemas::{Cause, Day};
 
+use super::city::Visits;
 use super::dice::{Dice, Purpose};
 use super::events::{GridReport, SelfApplication, VerificationResult};
 use super::income::unreported_fen;
@@ -72,12 +73,12 @@ fn report_by_people(
     }
 }
 
-/// Somebody comes to the door after a report, where nobody waits for warnings (`Settings::visits_after_reports`).
+/// Somebody comes to the door after a report, where nobody waits for warnings (`Visits::AfterReports`).
 /// Verifiers see what the household has left after what was reported, within a tenth; three of a hundred verdicts are
 /// wrong (domain section 8.7). It draws from a stream of its own, so that the rest of the city is the same without it.
 fn verify(scene: &mut Scene<'_>, household: &mut Household, event: usize, reported: Day, estimate_fen: i64) {
     let members = household.members.len() as i64;
-    if members == 0 || !scene.visits_after_reports {
+    if members == 0 || scene.visits != Visits::AfterReports {
         return;
     }
     let place = u64::from(household.index) | u64::from(household.branch) << 32 | (event as u64) << 40;
