@@ -43,6 +43,9 @@ pub struct DemoArguments {
     /// Let families stay as they are, and departments put nothing right.
     #[arg(long)]
     no_changes: bool,
+    /// Let nobody answer to warnings.
+    #[arg(long)]
+    no_verifier: bool,
     /// Show no warnings while they arrive.
     #[arg(long)]
     quiet: bool,
@@ -88,6 +91,9 @@ fn city(command: &mut Command, arguments: &DemoArguments) {
     command.args(["--seed", &arguments.seed.to_string()]);
     if arguments.no_changes {
         command.arg("--no-changes");
+    }
+    if arguments.no_verifier {
+        command.arg("--no-verifier");
     }
     if arguments.quiet {
         command.arg("--quiet");
