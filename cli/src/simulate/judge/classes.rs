@@ -74,7 +74,7 @@ fn why(heard: &Heard<'_>, shock: &Shock) -> Why {
     let (from, to) = (shock.day, shock.onset.plus(WITHIN_DAYS));
     let fits = |one: &super::Notice| shock.causes.contains(&one.cause);
     let later = (to.plus(1), shock.onset.plus(EFFECT_DAYS));
-    if heard.first(shock, (from, to), |one| one.is_request()).is_some() {
+    if heard.first(shock, (from, to), super::Notice::is_request).is_some() {
         Why::WrongCause
     } else if heard.first(shock, later, |one| one.is_request() && fits(one)).is_some() {
         Why::TooLate

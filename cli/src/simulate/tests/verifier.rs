@@ -57,6 +57,9 @@ fn answering(households: u32, months: u32) -> Settings {
 /// What verifiers told: the household, the day on which it occurred, the event, the verdict.
 type Told = (HouseholdCode, Day, String, String);
 
+/// The days of each event or verdict about a household.
+type Days<'a> = BTreeMap<&'a str, Vec<Day>>;
+
 /// Runs a city, tells its verifiers on each day what `say` says of the first households, and gives what they told.
 fn answers(settings: Settings, mut say: impl FnMut(Day, &[HouseholdCode]) -> Vec<Warning>) -> (City, Vec<Told>) {
     let mut city = City::new(settings);
@@ -114,20 +117,20 @@ fn verdicts_are_those_of_the_latent_account_but_for_few() {
 fn visits_help_and_follow_up_come_when_offices_have_to_and_a_few_late() {
     let asked = Day::parse("2025-02-11").expect("a day");
     let (_, told) = answers(answering(4_000, 9), ask_once("2025-02-11", 1));
-    let mut by: BTreeMap<HouseholdCode, BTreeMap<&str, Vec<Day>>> = BTreeMap::new();
+    let mut by: BTreeMap<HouseholdCode, Days<'_>> = BTreeMap::new();
     for (code, day, event, verdict) in &told {
         let name = if verdict.is_empty() { event } else { verdict };
         by.entry(*code).or_default().entry(name).or_default().push(*day);
     }
     let confirmed: Vec<_> = by.values().filter(|events| events.contains_key("confirmed")).collect();
     assert!(by.values().all(|events| events.contains_key("confirmed") || events.len() == 1), "the dismissed are left");
-    let share = |of: &[&BTreeMap<&str, Vec<Day>>], holds: &dyn Fn(&BTreeMap<&str, Vec<Day>>) -> bool| {
+    let share = |of: &[&Days<'_>], holds: &dyn Fn(&Days<'_>) -> bool| {
         of.iter().filter(|events| holds(events)).count() * 1_000 / of.len()
     };
     let all: Vec<_> = by.values().collect();
-    let first = |events: &BTreeMap<&str, Vec<Day>>, name: &str| events.get(name).map(|days| days[0]);
-    let verified = |events: &BTreeMap<&str, Vec<Day>>| first(events, "confirmed").or(first(events, "dismissed"));
-    let within = |events: &BTreeMap<&str, Vec<Day>>, name: &str, days: i32| {
+    let first = |events: &Days<'_>, name: &str| events.get(name).map(|days| days[0]);
+    let verified = |events: &Days<'_>| first(events, "confirmed").or(first(events, "dismissed"));
+    let within = |events: &Days<'_>, name: &str, days: i32| {
         first(events, name).zip(first(events, "confirmed")).is_some_and(|(day, from)| day.0 - from.0 <= days)
     };
     // Tuesday, and the fifth working day after it.
