@@ -77,16 +77,19 @@ pub struct Month(pub i32);
 
 impl Month {
     /// The month of a year, 1 to 12.
+    #[inline]
     pub const fn of(year: i32, month: u8) -> Option<Self> {
         if month < 1 || month > 12 { None } else { Some(Self(year * 12 + month as i32 - 1)) }
     }
 
     /// As `yyyymm`, such as 202503.
+    #[inline]
     pub const fn yyyymm(self) -> i32 {
         self.0.div_euclid(12) * 100 + self.0.rem_euclid(12) + 1
     }
 
     /// Reads `yyyymm`; `None` where the last two digits are no month.
+    #[inline]
     pub const fn from_yyyymm(number: i32) -> Option<Self> {
         Self::of(number.div_euclid(100), number.rem_euclid(100) as u8)
     }

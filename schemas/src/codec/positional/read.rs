@@ -5,6 +5,9 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, Seq
 
 use super::Fault;
 
+/// Bytes of a number of 64 bits, 7 bits in each.
+const LONG_BYTES_MAX: usize = 10;
+
 /// The bytes that are left.
 pub(in crate::codec) struct Reader<'de> {
     left: &'de [u8],
@@ -21,51 +24,75 @@ impl<'de> Reader<'de> {
         self.left.len()
     }
 
+    #[inline]
     fn take(&mut self, bytes: usize) -> Result<&'de [u8], Fault> {
         let (taken, left) = self.left.split_at_checked(bytes).ok_or_else(cut_short)?;
         self.left = left;
         Ok(taken)
     }
 
+    #[inline]
     fn byte(&mut self) -> Result<u8, Fault> {
         let (byte, left) = self.left.split_first().ok_or_else(cut_short)?;
         self.left = left;
         Ok(*byte)
     }
 
-    /// A number of variable length, zigzag.
+    /// A number of variable length, zigzag. Most have up to three bytes: symbols, lengths, months, small amounts.
+    #[inline]
     fn long(&mut self) -> Result<i64, Fault> {
-        let mut number = 0_u64;
-        for shift in (0..u64::BITS).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            number |= bits << shift;
-            if bits << shift >> shift != bits {
-                break;
+        let number = match self.left {
+            [one, left @ ..] if *one < 0x80 => {
+                self.left = left;
+                u64::from(*one)
             }
-            if byte < 0x80 {
-                return Ok((number >> 1) as i64 ^ -((number & 1) as i64));
+            [one, two, left @ ..] if *two < 0x80 => {
+                self.left = left;
+                u64::from(*one & 0x7f) | u64::from(*two) << 7
             }
-        }
-        Err(Fault::new("a number has more than 64 bits"))
+            [one, two, three, left @ ..] if *three < 0x80 => {
+                self.left = left;
+                u64::from(*one & 0x7f) | u64::from(*two & 0x7f) << 7 | u64::from(*three) << 14
+            }
+            _ => self.long_bits()?,
+        };
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
+    fn long_bits(&mut self) -> Result<u64, Fault> {
+        let mut number = 0_u64;
+        for (at, byte) in self.left.iter().enumerate().take(LONG_BYTES_MAX) {
+            let bits = u64::from(byte & 0x7f);
+            number |= bits << (at * 7);
+            if *byte < 0x80 {
+                self.left = &self.left[at + 1..];
+                // Of the last byte only one bit has a place.
+                return if at + 1 < LONG_BYTES_MAX || bits <= 1 { Ok(number) } else { Err(too_long()) };
+            }
+        }
+        Err(if self.left.len() < LONG_BYTES_MAX { cut_short() } else { too_long() })
+    }
+
+    #[inline]
     fn int(&mut self) -> Result<i32, Fault> {
         let number = self.long()?;
         i32::try_from(number).map_err(|_| Fault::new(format!("{number} is no int of 32 bits")))
     }
 
+    #[inline]
     fn length(&mut self) -> Result<usize, Fault> {
         let number = self.long()?;
         usize::try_from(number).map_err(|_| Fault::new(format!("{number} is no length")))
     }
 
+    #[inline]
     fn text(&mut self) -> Result<&'de str, Fault> {
         let bytes = self.length()?;
         std::str::from_utf8(self.take(bytes)?).map_err(|fault| Fault::new(fault.to_string()))
     }
 
     /// The items of the next block of an array; 0 at its end.
+    #[inline]
     fn block(&mut self) -> Result<u64, Fault> {
         let items = self.long()?;
         if items < 0 {
@@ -76,6 +103,10 @@ impl<'de> Reader<'de> {
     }
 }
 
+fn too_long() -> Fault {
+    Fault::new("a number has more than 64 bits")
+}
+
 fn cut_short() -> Fault {
     Fault::new("the bytes end before the value does")
 }
@@ -83,10 +114,12 @@ fn cut_short() -> Fault {
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Fault;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
         Err(Fault::new("a type asks for what no schema of ours has"))
     }
 
+    #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.byte()? {
             0 => visitor.visit_bool(false),
@@ -95,22 +128,27 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
+    #[inline]
     fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_i32(self.int()?)
     }
 
+    #[inline]
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_i64(self.long()?)
     }
 
+    #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
+    #[inline]
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_borrowed_str(self.text()?)
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.long()? {
             0 => visitor.visit_none(),
@@ -119,19 +157,23 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_newtype_struct(self)
     }
 
+    #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let left = self.block()?;
         visitor.visit_seq(Items { reader: self, left, is_at_end: left == 0 })
     }
 
+    #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(self, bytes: usize, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_borrowed_bytes(self.take(bytes)?)
     }
 
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -141,6 +183,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_seq(Fields { reader: self, left: fields.len() })
     }
 
+    #[inline]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -167,6 +210,7 @@ struct Fields<'a, 'de> {
 impl<'de> SeqAccess<'de> for Fields<'_, 'de> {
     type Error = Fault;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         if self.left == 0 {
             return Ok(None);
@@ -187,6 +231,7 @@ struct Items<'a, 'de> {
 impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     type Error = Fault;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         if self.left == 0 && !self.is_at_end {
             self.left = self.reader.block()?;
@@ -199,6 +244,7 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
         seed.deserialize(&mut *self.reader).map(Some)
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         usize::try_from(self.left).ok()
     }
@@ -211,6 +257,7 @@ impl<'de> EnumAccess<'de> for Symbol {
     type Error = Fault;
     type Variant = Self;
 
+    #[inline]
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
         let number: U32Deserializer<Fault> = self.0.into_deserializer();
         Ok((seed.deserialize(number)?, self))
@@ -220,6 +267,7 @@ impl<'de> EnumAccess<'de> for Symbol {
 impl<'de> VariantAccess<'de> for Symbol {
     type Error = Fault;
 
+    #[inline]
     fn unit_variant(self) -> Result<(), Fault> {
         Ok(())
     }

@@ -9,6 +9,7 @@ pub(in crate::codec) struct Writer<'o>(pub(in crate::codec) &'o mut Vec<u8>);
 
 impl Writer<'_> {
     /// A number of variable length, zigzag.
+    #[inline]
     fn long(&mut self, number: i64) {
         let mut left = ((number << 1) ^ (number >> 63)) as u64;
         while left >= 0x80 {
@@ -59,21 +60,25 @@ impl<'a, 'o> Serializer for &'a mut Writer<'o> {
         serialize_unit_struct(&'static str);
     }
 
+    #[inline]
     fn serialize_bool(self, value: bool) -> Result<(), Fault> {
         self.0.push(u8::from(value));
         Ok(())
     }
 
+    #[inline]
     fn serialize_i32(self, value: i32) -> Result<(), Fault> {
         self.long(i64::from(value));
         Ok(())
     }
 
+    #[inline]
     fn serialize_i64(self, value: i64) -> Result<(), Fault> {
         self.long(value);
         Ok(())
     }
 
+    #[inline]
     fn serialize_str(self, text: &str) -> Result<(), Fault> {
         self.long(text.len() as i64);
         self.0.extend_from_slice(text.as_bytes());
@@ -81,26 +86,31 @@ impl<'a, 'o> Serializer for &'a mut Writer<'o> {
     }
 
     /// Bytes are a fixed here, which has no length.
+    #[inline]
     fn serialize_bytes(self, fixed: &[u8]) -> Result<(), Fault> {
         self.0.extend_from_slice(fixed);
         Ok(())
     }
 
+    #[inline]
     fn serialize_none(self) -> Result<(), Fault> {
         self.long(0);
         Ok(())
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
         self.long(1);
         value.serialize(self)
     }
 
+    #[inline]
     fn serialize_unit_variant(self, _: &'static str, symbol: u32, _: &'static str) -> Result<(), Fault> {
         self.long(i64::from(symbol));
         Ok(())
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Fault> {
         value.serialize(self)
     }
@@ -116,6 +126,7 @@ impl<'a, 'o> Serializer for &'a mut Writer<'o> {
     }
 
     /// An array: one block, then its end.
+    #[inline]
     fn serialize_seq(self, items: Option<usize>) -> Result<Items<'a, 'o>, Fault> {
         let items = items.ok_or_else(|| Fault::new("a list does not say how long it is"))?;
         if items > 0 {
@@ -124,6 +135,7 @@ impl<'a, 'o> Serializer for &'a mut Writer<'o> {
         Ok(Items { writer: self, left: items })
     }
 
+    #[inline]
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, Fault> {
         Ok(self)
     }
@@ -171,11 +183,13 @@ impl SerializeSeq for Items<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
+    #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Fault> {
         self.left = self.left.checked_sub(1).ok_or_else(|| Fault::new("a list has more items than it said"))?;
         item.serialize(&mut *self.writer)
     }
 
+    #[inline]
     fn end(self) -> Result<(), Fault> {
         if self.left > 0 {
             return Err(Fault::new("a list has fewer items than it said"));
@@ -189,10 +203,12 @@ impl SerializeStruct for &mut Writer<'_> {
     type Ok = ();
     type Error = Fault;
 
+    #[inline]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, _: &'static str, value: &T) -> Result<(), Fault> {
         value.serialize(&mut **self)
     }
 
+    #[inline]
     fn end(self) -> Result<(), Fault> {
         Ok(())
     }

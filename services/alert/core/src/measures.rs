@@ -141,7 +141,7 @@ impl<'a> Household<'a> {
 
     /// The months of `span` in which there is something of a sum, in order.
     pub fn months_with(&self, amounts: &Amounts, span: Span) -> BTreeSet<Month> {
-        let is_part = |sum: &&Sum| amounts.categories.contains(&sum.category) || amounts.less.contains(&sum.category);
+        let is_part = |sum: &&Sum| amounts.categories.contains(sum.category) || amounts.less.contains(sum.category);
         let months = self.state.sums.iter().filter(is_part).flat_map(|sum| &sum.months).map(|one| one.month);
         months.filter(|month| span.contains(*month)).collect()
     }
@@ -176,7 +176,7 @@ impl<'a> Household<'a> {
         let income = &self.policy.net_income;
         let span = self.span(income.window);
         let member = self.state.members.iter().find(|member| member.person == person);
-        let wages = member.into_iter().filter(|_| income.categories.contains(&Category::Wage));
+        let wages = member.into_iter().filter(|_| income.categories.contains(Category::Wage));
         let months = wages.flat_map(|member| &member.wages).filter(|one| span.contains(one.month));
         months.fold(Fen::ZERO, |sum, one| sum.plus(one.amount_fen))
     }
@@ -271,9 +271,9 @@ impl<'a> Household<'a> {
         span: Span,
         instead: Option<&Instead>,
     ) -> impl Iterator<Item = Contribution> {
-        let other = instead.map(|instead| (&instead.categories, self.span(instead.window)));
+        let other = instead.map(|instead| (instead.categories, self.span(instead.window)));
         self.state.sums.iter().filter_map(move |sum| {
-            let sign = match (amounts.categories.contains(&sum.category), amounts.less.contains(&sum.category)) {
+            let sign = match (amounts.categories.contains(sum.category), amounts.less.contains(sum.category)) {
                 (true, _) => 1,
                 (false, true) => -1,
                 (false, false) => return None,
@@ -282,7 +282,7 @@ impl<'a> Household<'a> {
                 return None;
             }
             let span =
-                other.filter(|(categories, _)| categories.contains(&sum.category)).map_or(span, |(_, span)| span);
+                other.filter(|(categories, _)| categories.contains(sum.category)).map_or(span, |(_, span)| span);
             let months = sum.months.iter().filter(|month| span.contains(month.month));
             let total = months.fold(Fen::ZERO, |total, month| total.plus(month.amount_fen));
             let amount_fen = total.scaled(sign * span.times, span.over);
@@ -294,7 +294,7 @@ impl<'a> Household<'a> {
     /// The entries behind a sum that are known one by one, largest first.
     pub fn evidence(&self, amounts: &Amounts, span: Span) -> Vec<&'a Evidence> {
         let counts = |one: &&Evidence| {
-            amounts.categories.contains(&one.category)
+            amounts.categories.contains(one.category)
                 && (amounts.causes.is_empty() || amounts.causes.contains(&one.cause))
                 && span.contains(one.day.month())
         };
@@ -320,7 +320,7 @@ impl<'a> Household<'a> {
         let now = self.span(income.window);
         let before = now.year_before();
         let mut falls: BTreeMap<Category, Fen> = BTreeMap::new();
-        for sum in self.state.sums.iter().filter(|sum| income.categories.contains(&sum.category)) {
+        for sum in self.state.sums.iter().filter(|sum| income.categories.contains(sum.category)) {
             let fall = falls.entry(sum.category).or_default();
             for month in &sum.months {
                 if before.contains(month.month) {

@@ -12,7 +12,7 @@ use super::document::Document;
 use super::faults::{Faults, Found};
 use super::holidays::WorkingDays;
 use super::posts::Posts;
-use super::{Amounts, GoLive, Note, Policy, course, rules};
+use super::{Amounts, CategorySet, GoLive, Note, Policy, course, rules};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording};
 
@@ -150,7 +150,7 @@ fn go_live(value: Option<&Value>, found: &mut Found) -> Option<GoLive> {
 
 fn departments(value: &Value) -> BTreeMap<String, BTreeSet<Category>> {
     let fields = value.get("departments").and_then(Value::as_object);
-    fields.into_iter().flatten().map(|(name, seen)| (name.clone(), categories(Some(seen)))).collect()
+    fields.into_iter().flatten().map(|(name, seen)| (name.clone(), categories(Some(seen)).collect())).collect()
 }
 
 fn notes(value: Option<&Value>, wording: &Wording, found: &mut Found) -> Vec<Note> {
@@ -188,8 +188,8 @@ fn lines(value: Option<&Value>, found: &mut Found) -> BTreeMap<i32, Fen> {
 }
 
 /// The categories of a list.
-pub(super) fn categories(value: Option<&Value>) -> BTreeSet<Category> {
-    texts(value).iter().filter_map(|name| Category::parse(name)).collect()
+pub(super) fn categories(value: Option<&Value>) -> impl Iterator<Item = Category> {
+    texts(value).into_iter().filter_map(|name| Category::parse(&name))
 }
 
 /// The causes of a list.
@@ -206,22 +206,22 @@ pub(super) fn texts(value: Option<&Value>) -> Vec<String> {
 /// The amounts that a sum, account or condition names; what is missing is a fault.
 pub(super) fn amounts(value: &Value, found: &mut Found) -> Amounts {
     let amounts = Amounts {
-        categories: categories(value.get("categories")),
-        less: categories(value.get("less")),
+        categories: categories(value.get("categories")).collect(),
+        less: categories(value.get("less")).collect(),
         causes: causes(value.get("causes")),
         window: window(value, found).unwrap_or(Window::Rolling12),
     };
     if value.get("categories").is_none() {
         found.add("`categories` is missing: which amounts are summed");
     }
-    for both in amounts.categories.intersection(&amounts.less) {
+    for both in amounts.categories.common(amounts.less) {
         found.add(format!("`{}` is added and taken off", both.name()));
     }
     amounts
 }
 
 fn empty_amounts() -> Amounts {
-    Amounts { categories: BTreeSet::new(), less: BTreeSet::new(), causes: BTreeSet::new(), window: Window::Rolling12 }
+    Amounts { categories: CategorySet::NONE, less: CategorySet::NONE, causes: BTreeSet::new(), window: Window::Rolling12 }
 }
 
 /// The window of a sum, form or condition.

@@ -33,7 +33,7 @@ pub(super) fn measure(value: Option<&Value>, found: &mut Found) -> Option<Measur
 pub(super) fn instead(value: &Value) -> Option<Instead> {
     let instead = value.get("instead")?;
     let window = instead.get("window").and_then(Value::as_str).and_then(Window::parse)?;
-    Some(Instead { categories: categories(instead.get("categories")), window })
+    Some(Instead { categories: categories(instead.get("categories")).collect(), window })
 }
 
 pub(super) fn compare(comparator: &Value, threshold: &Value, found: &mut Found) -> Option<Compare> {

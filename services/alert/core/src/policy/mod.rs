@@ -3,6 +3,7 @@
 
 mod book;
 mod build;
+mod categories;
 mod conditions;
 mod contradictions;
 mod course;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub use book::{Book, HOLIDAYS_KEY_PREFIX, Learned, POSTS_KEY_PREFIX, PolicySet, WORDING_KEY_PREFIX};
 pub use build::{Beside, build, check};
+pub use categories::CategorySet;
 pub use course::{ActCodes, Clear, Course, Emergency, Limit, Visits};
 pub use document::{Counties, Document};
 pub use faults::{Fault, Faults};
@@ -239,9 +241,9 @@ pub struct Note {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amounts {
     /// What is added.
-    pub categories: BTreeSet<Category>,
+    pub categories: CategorySet,
     /// What is set against it, cause by cause; no cause goes below zero. In net income: what is taken off.
-    pub less: BTreeSet<Category>,
+    pub less: CategorySet,
     /// Which causes count; all where none is named.
     pub causes: BTreeSet<Cause>,
     /// Over which months.
@@ -272,7 +274,7 @@ pub struct MeasureOf {
 #[derive(Clone, Debug)]
 pub struct Instead {
     /// Which.
-    pub categories: BTreeSet<Category>,
+    pub categories: CategorySet,
     /// Over which.
     pub window: Window,
 }

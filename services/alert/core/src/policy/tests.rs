@@ -1,6 +1,6 @@
 //! Policy files: those of this project, faulty ones, inheritance, and which one holds when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemas::{Category, Cause, Class, County, Day, Fen, HouseholdCode, Office};
@@ -89,9 +89,9 @@ fn the_schema_knows_every_word_and_no_other() {
     let set = book().at(i64::MAX, day("2025-01-01"));
     let policy = set.of(County(110_101)).expect("the default");
     for category in Category::ALL {
-        assert_eq!(policy.net_income.categories.contains(&category), category.is_income(), "{category:?}");
-        assert_eq!(policy.rigid_net.categories.contains(&category), category.is_rigid(), "{category:?}");
-        assert_eq!(policy.rigid_net.less.contains(&category), category.is_compensation(), "{category:?}");
+        assert_eq!(policy.net_income.categories.contains(category), category.is_income(), "{category:?}");
+        assert_eq!(policy.rigid_net.categories.contains(category), category.is_rigid(), "{category:?}");
+        assert_eq!(policy.rigid_net.less.contains(category), category.is_compensation(), "{category:?}");
     }
 }
 
@@ -217,6 +217,7 @@ fn the_policy_of_a_day_is_the_newest_below_its_offset_that_is_in_force() {
         let set = book.at(offset, day(on));
         set.of(County(131_102)).map(|policy| policy.label.clone())
     };
+    let mut eras = BTreeMap::new();
     for (offset, on, expected) in [
         (0, "2025-03-01", None),
         (3, "2025-03-01", Some("default@1")),
@@ -226,6 +227,8 @@ fn the_policy_of_a_day_is_the_newest_below_its_offset_that_is_in_force() {
         (99, "2025-03-01", Some("hengshui@2")),
     ] {
         assert_eq!(label(offset, on).as_deref(), expected, "below {offset} on {on}");
+        let of_era = eras.entry(book.era(offset, day(on))).or_insert(expected);
+        assert_eq!(*of_era, expected, "one era has one policy of a county, below {offset} on {on}");
     }
 }
 
