@@ -38,7 +38,22 @@ impl Fen {
     /// else is read as 1, since policies are validated before they come here.
     #[must_use]
     pub const fn scaled(self, numerator: i64, denominator: i64) -> Self {
-        let denominator = if denominator <= 0 { 1 } else { denominator as i128 };
+        if denominator <= 1 {
+            return Self(self.0.saturating_mul(numerator));
+        }
+        match self.0.checked_mul(numerator) {
+            Some(product) => {
+                let (quotient, rest) = (product / denominator, (product % denominator).unsigned_abs());
+                let is_rounded = rest >= denominator.unsigned_abs() - rest;
+                Self(if is_rounded { quotient + product.signum() } else { quotient })
+            }
+            None => self.scaled_wide(numerator, denominator),
+        }
+    }
+
+    /// Where the product has more than 64 bits: a division of 128 bits costs many times that of 64.
+    const fn scaled_wide(self, numerator: i64, denominator: i64) -> Self {
+        let denominator = denominator as i128;
         let product = self.0 as i128 * numerator as i128;
         let twice = product * 2;
         let rounded = if product >= 0 {
@@ -68,6 +83,17 @@ impl std::fmt::Display for Fen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_the_same_in_64_and_in_128_bits() {
+        let amounts = [0, 1, -1, 7, -7, 50, -50, 149, 150, 151, -150, 9_999_999, i64::MAX, i64::MIN, i64::MAX / 3];
+        let factors = [(1, 2), (1, 3), (1, 100), (-1, 7), (500, 1_000), (12, 3), (600, 1_000), (3, i64::MAX), (1, 1)];
+        for (fen, (numerator, denominator)) in amounts.into_iter().flat_map(|fen| factors.map(|factor| (fen, factor))) {
+            let (found, wide) =
+                (Fen(fen).scaled(numerator, denominator), Fen(fen).scaled_wide(numerator, denominator));
+            assert_eq!(found, wide, "{fen} * {numerator} / {denominator}");
+        }
+    }
 
     #[test]
     fn a_share_per_head_is_rounded_half_away_from_zero() {

@@ -150,6 +150,19 @@ pub fn decode<'a, T: Deserialize<'a> + Recorded>(bytes: &'a [u8]) -> Result<T, C
     }
 }
 
+/// The number of a state, which is its first field, without reading the rest.
+pub fn state_number(bytes: &[u8]) -> Result<i64, CodecError> {
+    #[derive(Deserialize)]
+    struct Begin {
+        number: i64,
+    }
+    let name = HouseholdState::format().name;
+    let datum = bytes.get(SINGLE_OBJECT_HEADER_BYTES..).filter(|_| is::<HouseholdState>(bytes));
+    let datum = datum.ok_or(CodecError::Framing { bytes: bytes.len(), expected: name })?;
+    let begin = Begin::deserialize(&mut Reader::new(datum));
+    begin.map(|begin| begin.number).map_err(|cause| CodecError::Decode { name, cause: cause.to_string() })
+}
+
 /// Whether the bytes are framed as this kind of record.
 pub fn is<T: Recorded>(bytes: &[u8]) -> bool {
     fingerprint(bytes).is_some_and(|found| found == T::format().fingerprint)

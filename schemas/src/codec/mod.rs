@@ -4,4 +4,4 @@ pub mod internal;
 pub mod plan;
 mod positional;
 
-pub use internal::{CodecError, Recorded, decode, encode, is, schema_text};
+pub use internal::{CodecError, Recorded, decode, encode, is, schema_text, state_number};

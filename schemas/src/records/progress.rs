@@ -80,10 +80,26 @@ impl Progress {
 
     /// Notes that something came from a department for a county on a day.
     pub fn cover(&mut self, source: &str, county: crate::County, day: Day) {
-        let found = self.coverage.binary_search_by(|one| (one.source.as_str(), one.county).cmp(&(source, county)));
+        self.cover_near(0, source, county, day);
+    }
+
+    /// The same where it may stand at `at`; says where it stands.
+    fn cover_near(&mut self, at: usize, source: &str, county: crate::County, day: Day) -> usize {
+        let is_it = |one: &Coverage| one.county == county && one.source == source;
+        let found = if self.coverage.get(at).is_some_and(is_it) {
+            Ok(at)
+        } else {
+            self.coverage.binary_search_by(|one| (one.source.as_str(), one.county).cmp(&(source, county)))
+        };
         match found {
-            Ok(at) => self.coverage[at].day = self.coverage[at].day.max(day),
-            Err(at) => self.coverage.insert(at, Coverage { source: source.to_owned(), county, day }),
+            Ok(at) => {
+                self.coverage[at].day = self.coverage[at].day.max(day);
+                at
+            }
+            Err(at) => {
+                self.coverage.insert(at, Coverage { source: source.to_owned(), county, day });
+                at
+            }
         }
     }
 
@@ -96,8 +112,10 @@ impl Progress {
         if self.closed_day.is_some_and(|closed| marker.day <= closed) {
             return None;
         }
+        // Markers say what is covered in the order in which it is kept, so the next one is mostly the next one here.
+        let mut next = 0;
         for one in &marker.coverage {
-            self.cover(&one.source, one.county, one.day);
+            next = self.cover_near(next, &one.source, one.county, one.day) + 1;
         }
         let at = match self.open_days.binary_search_by(|open| open.day.cmp(&marker.day)) {
             Ok(at) => at,

@@ -16,6 +16,9 @@ pub(super) use order::check;
 pub(super) use read::Reader;
 pub(super) use write::Writer;
 
+/// Bytes of a number of 64 bits, 7 bits in each.
+const LONG_BYTES_MAX: usize = 10;
+
 /// Why a value cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

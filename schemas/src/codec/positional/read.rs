@@ -3,10 +3,7 @@
 use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, SeqAccess, VariantAccess, Visitor};
 
-use super::Fault;
-
-/// Bytes of a number of 64 bits, 7 bits in each.
-const LONG_BYTES_MAX: usize = 10;
+use super::{Fault, LONG_BYTES_MAX};
 
 /// The bytes that are left.
 pub(in crate::codec) struct Reader<'de> {

@@ -7,7 +7,7 @@ use serde_avro_fast::ser::SerializerConfig;
 
 use super::order::example;
 use super::{Reader, Writer, check};
-use crate::codec::schema_text;
+use crate::codec::{self, schema_text};
 use crate::records::{
     Case, DayClosed, ExplainRequest, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, Scorecard,
     SubjectEntry, Warning,
@@ -58,6 +58,16 @@ proptest! {
             seed, SubjectEntry<'_>, HouseholdEntry<'_>, HouseholdState, Case, Warning, DayClosed, Progress, Parked<'_>,
             Redirect<'_>, ExplainRequest, Scorecard,
         );
+    }
+
+    #[test]
+    fn the_number_of_a_state_is_read_without_the_rest(seed in any::<u64>()) {
+        let schema = schema_text::<HouseholdState>().parse().expect("a schema");
+        let value: HouseholdState = example(&schema, &mut draws(seed)).expect("an example");
+        let mut bytes = Vec::new();
+        codec::encode(&value, &mut bytes).expect("a state");
+        prop_assert_eq!(codec::state_number(&bytes).expect("a state"), value.number);
+        prop_assert!(codec::state_number(&bytes[1..]).is_err() && codec::state_number(&bytes[..10]).is_err());
     }
 
     #[test]

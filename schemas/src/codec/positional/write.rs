@@ -2,7 +2,7 @@
 
 use serde::ser::{Impossible, Serialize, SerializeSeq, SerializeStruct, Serializer};
 
-use super::Fault;
+use super::{Fault, LONG_BYTES_MAX};
 
 /// The buffer.
 pub(in crate::codec) struct Writer<'o>(pub(in crate::codec) &'o mut Vec<u8>);
@@ -12,11 +12,19 @@ impl Writer<'_> {
     #[inline]
     fn long(&mut self, number: i64) {
         let mut left = ((number << 1) ^ (number >> 63)) as u64;
-        while left >= 0x80 {
-            self.0.push(left as u8 | 0x80);
-            left >>= 7;
+        if left < 0x80 {
+            self.0.push(left as u8);
+            return;
         }
-        self.0.push(left as u8);
+        let mut bytes = [0; LONG_BYTES_MAX];
+        let mut count = 0;
+        while left >= 0x80 {
+            bytes[count] = left as u8 | 0x80;
+            left >>= 7;
+            count += 1;
+        }
+        bytes[count] = left as u8;
+        self.0.extend_from_slice(&bytes[..=count]);
     }
 }
 

@@ -19,8 +19,8 @@ pub struct Household<'a> {
     pub policy: &'a Policy,
     /// The day.
     pub calendar: Calendar,
-    /// The last day on which anything came, by source and county, sorted.
-    coverage: &'a [Coverage],
+    /// The feeds that have fallen silent in its county.
+    silent: Vec<&'a str>,
     /// The current month and the last settled one.
     months: (Month, Month),
     /// Net income and rigid expenditure, once they were asked for.
@@ -60,9 +60,10 @@ impl<'a> Household<'a> {
     pub fn new(state: &'a HouseholdState, policy: &'a Policy, now: impl Into<Now<'a>>) -> Self {
         let Now { calendar, coverage, .. } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
+        let silent = silent_feeds(coverage, state.household.county(), months.1);
         let (members, totals) = (members(state), Default::default());
         let mut household =
-            Self { state, policy, calendar, coverage, months, totals, income_known: false, members, case: None };
+            Self { state, policy, calendar, silent, months, totals, income_known: false, members, case: None };
         household.income_known =
             income_known(state, policy, calendar) && !household.is_any_silent(&policy.income_feeds);
         household
@@ -74,27 +75,16 @@ impl<'a> Household<'a> {
     /// feed that was never heard is none of the city's, and cannot fall silent. What names persons only is of no county
     /// and counts for each.
     pub fn is_any_silent(&self, feeds: &[String]) -> bool {
-        if feeds.is_empty() {
-            return false;
-        }
-        let needed = self.months.1.plus(1).first_day();
-        let county = self.state.household.county();
-        let heard = |source: &String, county: County| {
-            let key = (source.as_str(), county);
-            let found = self.coverage.binary_search_by(|one| (one.source.as_str(), one.county).cmp(&key));
-            found.ok().map(|at| self.coverage[at].day)
-        };
-        let last = |source| heard(source, county).max(heard(source, County::default()));
-        feeds.iter().filter_map(last).any(|day| day < needed)
+        feeds.iter().any(|feed| self.silent.contains(&feed.as_str()))
     }
 
     /// The same household with another month as the last settled one: what its income was then, as it is known on this
     /// day.
     #[must_use]
     pub fn settled_at(&self, month: Month) -> Self {
-        let Self { state, policy, calendar, coverage, income_known, members, case, .. } = *self;
-        let (months, totals) = ((self.months.0, month), Default::default());
-        Self { state, policy, calendar, coverage, months, totals, income_known, members, case }
+        let Self { state, policy, calendar, income_known, members, case, .. } = *self;
+        let (silent, months, totals) = (self.silent.clone(), (self.months.0, month), Default::default());
+        Self { state, policy, calendar, silent, months, totals, income_known, members, case }
     }
 
     /// The last settled month.
@@ -335,6 +325,20 @@ impl<'a> Household<'a> {
         let largest = fallen.map(|(category, fall)| (fall, std::cmp::Reverse(cause(category)))).max();
         largest.map_or(Cause::Other, |(_, std::cmp::Reverse(cause))| cause)
     }
+}
+
+/// The feeds of which nothing came for a county since a month ended.
+fn silent_feeds(coverage: &[Coverage], county: County, settled: Month) -> Vec<&str> {
+    let needed = settled.plus(1).first_day();
+    if coverage.iter().all(|one| one.day >= needed) {
+        return Vec::new();
+    }
+    let counts = |one: &&Coverage| one.county == county || one.county == County::default();
+    let is_silent = |of_source: &&[Coverage]| {
+        of_source.iter().filter(counts).map(|one| one.day).max().is_some_and(|last| last < needed)
+    };
+    let by_source = coverage.chunk_by(|one, other| one.source == other.source);
+    by_source.filter(is_silent).map(|of_source| of_source[0].source.as_str()).collect()
 }
 
 /// The sum of all parts.

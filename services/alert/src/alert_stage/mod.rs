@@ -59,7 +59,7 @@ impl AlertStage {
     /// A state that fuse has written: held, and evaluated once a day is closed.
     fn news(&mut self, partition: &mut AlertPartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
         let state: HouseholdState = codec::decode(bytes).map_err(|error| error.to_string())?;
-        let held = partition.state(state.household)?.map_or(0, |held| held.number);
+        let held = partition.state_number(state.household)?;
         if state.number <= held {
             return Ok(());
         }

@@ -77,10 +77,11 @@ impl Outputs {
     }
 
     /// Publishes the progress of a partition, where the open transaction changed it.
-    pub(super) fn progress(partition: &AlertPartition, outbox: &mut Outbox) -> Result<(), CodecError> {
+    pub(super) fn progress(partition: &mut AlertPartition, outbox: &mut Outbox) -> Result<(), CodecError> {
         if !partition.is_changed() {
             return Ok(());
         }
+        partition.settle_progress();
         let placement = Placement::Partition(partition.number);
         let key = Some(PROGRESS_KEY.as_bytes());
         let outgoing = Outgoing { output: CASES_OUTPUT, placement, key, value: None };

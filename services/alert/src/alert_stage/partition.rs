@@ -9,7 +9,7 @@ use runtime::stage::Figures;
 use runtime::table::Table;
 use schemas::codec::{self, Recorded};
 use schemas::records::{Case, HouseholdState, Progress, Warning};
-use schemas::{Day, HouseholdCode};
+use schemas::{County, Day, HouseholdCode};
 use serde::de::DeserializeOwned;
 
 use super::current_day;
@@ -47,6 +47,9 @@ pub struct AlertPartition {
     due: Option<Due>,
     /// What is known of villages, as far as it was asked for; made anew after a restore or an abort.
     villages: BTreeMap<HouseholdCode, Village>,
+    /// For how many households of the sweep a rule stands still, by rule, county and why, as far as the open transaction
+    /// has found it and the progress does not say so yet.
+    standing_still: BTreeMap<String, BTreeMap<(County, Why), i64>>,
 }
 
 /// Whom a sweep looks at.
@@ -69,6 +72,7 @@ impl AlertPartition {
             sweep: None,
             due: None,
             villages: BTreeMap::new(),
+            standing_still: BTreeMap::new(),
         }
     }
 
@@ -82,6 +86,12 @@ impl AlertPartition {
     /// The state of a household.
     pub(super) fn state(&self, household: HouseholdCode) -> Result<Option<HouseholdState>, String> {
         read(&self.states, household)
+    }
+
+    /// The number of the state of a household; 0 where there is none.
+    pub(super) fn state_number(&self, household: HouseholdCode) -> Result<i64, String> {
+        let number = self.states.get(&household.number()).map(codec::state_number).transpose();
+        number.map(Option::unwrap_or_default).map_err(|error| format!("household {household}: {error}"))
     }
 
     /// The case of a household.
@@ -235,11 +245,26 @@ impl AlertPartition {
         self.progress.count(INCOME_UNKNOWN_SO_FAR, "", i64::from(!is_known));
         let county = household.county();
         for (rule, why) in outcome.iter().flat_map(|outcome| &outcome.standing_still) {
-            let why = match why {
-                Why::SilentFeed => "silent_feed",
-                Why::NotKnown => "not_known",
-            };
-            self.progress.count(STANDING_STILL_SO_FAR, &format!("{rule}/{county}/{why}"), 1);
+            let key = (county, *why);
+            match self.standing_still.get_mut(rule) {
+                Some(of_rule) => *of_rule.entry(key).or_default() += 1,
+                None => {
+                    self.standing_still.insert(rule.clone(), BTreeMap::from([(key, 1)]));
+                }
+            }
+        }
+    }
+
+    /// Brings the progress up to date, before it is written or looked at.
+    pub(super) fn settle_progress(&mut self) {
+        for (rule, of_rule) in std::mem::take(&mut self.standing_still) {
+            for ((county, why), count) in of_rule {
+                let why = match why {
+                    Why::SilentFeed => "silent_feed",
+                    Why::NotKnown => "not_known",
+                };
+                self.progress.count(STANDING_STILL_SO_FAR, &format!("{rule}/{county}/{why}"), count);
+            }
         }
     }
 
@@ -249,6 +274,7 @@ impl AlertPartition {
             self.progress.sweep_after = None;
             return;
         }
+        self.settle_progress();
         let unknown = self.progress.total(INCOME_UNKNOWN_SO_FAR);
         self.progress.set(INCOME_UNKNOWN, "", unknown);
         self.progress.totals.retain(|total| total.name != STANDING_STILL);
@@ -274,6 +300,7 @@ impl AlertPartition {
         self.sweep = None;
         self.due = None;
         self.villages.clear();
+        self.standing_still.clear();
     }
 
     pub(super) fn figures(&self, figures: &mut Figures) {
