@@ -89,8 +89,7 @@ mod tests {
         let amounts = [0, 1, -1, 7, -7, 50, -50, 149, 150, 151, -150, 9_999_999, i64::MAX, i64::MIN, i64::MAX / 3];
         let factors = [(1, 2), (1, 3), (1, 100), (-1, 7), (500, 1_000), (12, 3), (600, 1_000), (3, i64::MAX), (1, 1)];
         for (fen, (numerator, denominator)) in amounts.into_iter().flat_map(|fen| factors.map(|factor| (fen, factor))) {
-            let (found, wide) =
-                (Fen(fen).scaled(numerator, denominator), Fen(fen).scaled_wide(numerator, denominator));
+            let (found, wide) = (Fen(fen).scaled(numerator, denominator), Fen(fen).scaled_wide(numerator, denominator));
             assert_eq!(found, wide, "{fen} * {numerator} / {denominator}");
         }
     }

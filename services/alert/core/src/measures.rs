@@ -271,8 +271,7 @@ impl<'a> Household<'a> {
             if !amounts.causes.is_empty() && !amounts.causes.contains(&sum.cause) {
                 return None;
             }
-            let span =
-                other.filter(|(categories, _)| categories.contains(sum.category)).map_or(span, |(_, span)| span);
+            let span = other.filter(|(categories, _)| categories.contains(sum.category)).map_or(span, |(_, span)| span);
             let months = sum.months.iter().filter(|month| span.contains(month.month));
             let total = months.fold(Fen::ZERO, |total, month| total.plus(month.amount_fen));
             let amount_fen = total.scaled(sign * span.times, span.over);

@@ -221,7 +221,12 @@ pub(super) fn amounts(value: &Value, found: &mut Found) -> Amounts {
 }
 
 fn empty_amounts() -> Amounts {
-    Amounts { categories: CategorySet::NONE, less: CategorySet::NONE, causes: BTreeSet::new(), window: Window::Rolling12 }
+    Amounts {
+        categories: CategorySet::NONE,
+        less: CategorySet::NONE,
+        causes: BTreeSet::new(),
+        window: Window::Rolling12,
+    }
 }
 
 /// The window of a sum, form or condition.
