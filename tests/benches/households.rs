@@ -92,10 +92,10 @@ impl Story {
         story.fact(Kind::Membership, "registered", "", None);
         story.fact(Kind::Status, "class", "marginal", None);
         story.fact(Kind::Status, "house_safety", "B", None);
-        story.fact(Kind::Status, "water", "safe", None);
+        story.fact(Kind::Status, "water_safe", "true", None);
         for person in 0..MEMBERS {
             story.fact(Kind::Membership, "join", "", Some(person));
-            story.fact(Kind::Status, "insured", "insured", Some(person));
+            story.fact(Kind::Status, "insured", "true", Some(person));
             story.fact(Kind::Status, "labour", "full", Some(person));
         }
         story.fact(Kind::Survey, "survey", "4", None);
@@ -105,7 +105,7 @@ impl Story {
             story.amount(income(Category::Wage), 280_000, day, Some(0));
             story.amount(income(Category::Wage), 190_000, day.plus(1), Some(1));
             story.amount(income(Category::Pension), 20_300, day.plus(2), Some(2));
-            let fen = 30_000 + i64::from(days) * 10;
+            let fen = 30_000 + i64::from(days) * 30;
             story.amount((Kind::Expense, Category::OutpatientOutOfPocket, Cause::Illness), fen, day.plus(9), Some(2));
             if days % 90 == 0 {
                 story.amount((Kind::Cost, Category::ProductionCost, Cause::Other), 60_000, day, None);

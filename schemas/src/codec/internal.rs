@@ -96,7 +96,7 @@ macro_rules! recorded {
     ($type:ty, $name:literal, $file:literal) => {
         impl Recorded for $type {
             fn format() -> &'static Format {
-                #[expect(clippy::panic, reason = "types and schemas are of this crate, and a test holds them together")]
+                // Types and schemas are of this crate, and a test holds them together.
                 static FORMAT: LazyLock<Format> = LazyLock::new(|| {
                     format::<$type>($name, include_str!($file)).unwrap_or_else(|fault| panic!("{fault}"))
                 });

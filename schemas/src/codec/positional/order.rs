@@ -75,18 +75,13 @@ impl Place<'_> {
     }
 
     /// Holds the names of fields or symbols against those of the schema.
-    fn same_names<'n>(
-        &self,
-        what: &str,
-        of_type: &[&str],
-        of_schema: impl Iterator<Item = &'n str> + Clone,
-    ) -> Result<(), Fault> {
-        if of_schema.clone().eq(of_type.iter().copied()) {
+    fn same_names(&self, what: &str, of_type: &[&str], of_schema: &[&str]) -> Result<(), Fault> {
+        if of_schema == of_type {
             return Ok(());
         }
-        let at = of_schema.clone().zip(of_type).take_while(|(one, other)| one == *other).count();
-        let name = |name: Option<&str>| name.map_or("nothing more".to_owned(), |name| format!("`{name}`"));
-        let (in_type, in_schema) = (name(of_type.get(at).copied()), name(of_schema.clone().nth(at)));
+        let at = of_schema.iter().zip(of_type).take_while(|(one, other)| one == other).count();
+        let name = |names: &[&str]| names.get(at).map_or("nothing more".to_owned(), |name| format!("`{name}`"));
+        let (in_type, in_schema) = (name(of_type), name(of_schema));
         let path = if self.path.is_empty() { "the record" } else { &self.path };
         Err(Fault::new(format!(
             "{path}: {what} {} is {in_type} in the type and {in_schema} in the schema; both must name the same in the \
@@ -171,7 +166,8 @@ impl<'de> Deserializer<'de> for Place<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let RegularType::Record(record) = self.type_() else { return Err(self.differs("a struct")) };
-        self.same_names("field", fields, record.fields.iter().map(|field| field.name.as_str()))?;
+        let names: Vec<&str> = record.fields.iter().map(|field| field.name.as_str()).collect();
+        self.same_names("field", fields, &names)?;
         let keys: Vec<_> = record.fields.iter().map(|field| (field.type_, field.name.clone())).collect();
         visitor.visit_seq(Parts { keys: keys.into_iter(), place: &mut self })
     }
@@ -183,7 +179,8 @@ impl<'de> Deserializer<'de> for Place<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let RegularType::Enum(found) = self.type_() else { return Err(self.differs("an enum")) };
-        self.same_names("symbol", symbols, found.symbols.iter().map(String::as_str))?;
+        let names: Vec<&str> = found.symbols.iter().map(String::as_str).collect();
+        self.same_names("symbol", symbols, &names)?;
         visitor.visit_enum(Symbol((self.draw)(symbols.len() as u64) as u32))
     }
 

@@ -332,9 +332,9 @@ fn silent_feeds(coverage: &[Coverage], county: County, settled: Month) -> Vec<&s
     if coverage.iter().all(|one| one.day >= needed) {
         return Vec::new();
     }
-    let counts = |one: &&Coverage| one.county == county || one.county == County::default();
+    let is_heard = |one: &&Coverage| one.county == county || one.county == County::default();
     let is_silent = |of_source: &&[Coverage]| {
-        of_source.iter().filter(counts).map(|one| one.day).max().is_some_and(|last| last < needed)
+        of_source.iter().filter(is_heard).map(|one| one.day).max().is_some_and(|last| last < needed)
     };
     let by_source = coverage.chunk_by(|one, other| one.source == other.source);
     by_source.filter(is_silent).map(|of_source| of_source[0].source.as_str()).collect()
