@@ -64,8 +64,8 @@ pub(super) fn fill(brokers: &str, schemas: &Path, deploy: &Path, wanted: Wanted)
     let policies = files::policies(&deploy.join("policies"))?;
     let read = PipelineSettings::read(schemas, deploy)?;
     let of_process = PipelineSettings { key: alone::KEY.to_vec(), dropping_read: true, ..read };
-    let copier = Copier::new(&of_process.topics, Arc::clone(&output));
-    let mut pipeline = MemoryPipeline::up_to_states(&of_process, copier)?;
+    let watcher = Copier::new(&of_process.topics, Arc::clone(&output));
+    let mut pipeline = MemoryPipeline::up_to_states(&of_process, watcher)?;
     for (key, text) in &policies {
         output.send("policies", Some(0), key.as_bytes(), Some(text.as_bytes()))?;
     }
