@@ -148,11 +148,10 @@ impl Book {
     /// Tells apart the sets that [`Book::at`] gives: where it is the same for two days, so are their sets. How many records
     /// lie below `policies_offset`, and how many of the policies among them are in force on `day`.
     pub fn era(&self, policies_offset: i64, day: Day) -> (usize, usize) {
-        let documents = self.documents.partition_point(|(offset, _)| *offset < policies_offset);
-        let wordings = self.wordings.partition_point(|(offset, ..)| *offset < policies_offset);
-        let in_force =
-            self.documents[..documents].iter().filter(|(_, document)| document.effective_from <= day).count();
-        (documents + wordings, in_force)
+        let documents = self.documents.iter().filter(|(offset, _)| *offset < policies_offset);
+        let wordings = self.wordings.iter().filter(|(offset, ..)| *offset < policies_offset).count();
+        let in_force = documents.clone().filter(|(_, document)| document.effective_from <= day).count();
+        (documents.count() + wordings, in_force)
     }
 
     fn wording_at(&self, policies_offset: i64) -> Wording {
