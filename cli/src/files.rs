@@ -65,7 +65,8 @@ fn kind_of(folder: &Path) -> Result<Option<(&'static str, &'static str)>> {
     Ok(BESIDE.into_iter().find(|(kind, _)| name == *kind))
 }
 
-fn with_extension(folder: &Path, extension: &str) -> Result<Vec<(String, String)>> {
+/// Every file of a folder with this extension as a record of the topic `policies`, by path.
+pub(crate) fn with_extension(folder: &Path, extension: &str) -> Result<Vec<(String, String)>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| format!("read the policies in {}", folder.display()))? {
         let path = entry?.path();

@@ -38,7 +38,7 @@ struct Cli {
 enum Command {
     /// Creates the topics and tables that `deploy/` describes.
     Setup(setup::SetupArgs),
-    /// Checks policies, and publishes them.
+    /// Checks policies, compares and publishes them.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Makes a city: the feeds of its departments, and the ground truth.
@@ -70,7 +70,12 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup(args) => setup::run(args),
-        Command::Policy(command) => policy::run(&command),
+        Command::Policy(command) => {
+            return policy::run(&command).unwrap_or_else(|fault| {
+                complain(&fault);
+                command.failure()
+            });
+        }
         Command::Simulate(args) => simulate::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::CloseDay(args) => close_day::run(&args),

@@ -1,11 +1,14 @@
-//! `backstop policy check` and `policy apply`: reads policy files and what stands beside them (sentences, holidays,
-//! posts), tells every fault at once, and publishes what is sound to the topic `policies`. What a policy means is
-//! `alert_core`'s business.
+//! `backstop policy check`, `policy apply` and `policy diff`: reads policy files and what stands beside them (sentences,
+//! holidays, posts), tells every fault at once, and publishes what is sound to the topic `policies`. What a policy means
+//! is `alert_core`'s business.
 
+mod diff;
+mod differences;
 mod past;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use alert_core::policy::{Book, PolicySet, WORDING_KEY_PREFIX, unsaid};
 use anyhow::{Result, bail, ensure};
@@ -27,6 +30,9 @@ pub(crate) enum PolicyCommand {
     /// Checks files together with what is published already, and publishes those that are new or differ. A policy that
     /// would change a day which is closed is refused.
     Apply(ApplyArgs),
+    /// Says what two policies decide or say differently, as they stand after inheritance. Ends with 0 where there is no
+    /// difference, 1 where there is one, 2 where something cannot be read.
+    Diff(diff::DiffArgs),
 }
 
 /// Which files to check.
@@ -59,7 +65,7 @@ pub(crate) struct ApplyArgs {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: &PolicyCommand) -> Result<()> {
+pub(crate) fn run(command: &PolicyCommand) -> Result<ExitCode> {
     match command {
         PolicyCommand::Check(args) => {
             let records = read(&args.paths)?;
@@ -68,8 +74,16 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<()> {
             hint(&set)?;
         }
         PolicyCommand::Apply(args) => apply(args)?,
+        PolicyCommand::Diff(args) => return diff::run(args),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+impl PolicyCommand {
+    /// What the command ends with when it fails. A difference is no failure, so `diff` has another number for one.
+    pub(crate) fn failure(&self) -> ExitCode {
+        if matches!(self, Self::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
+    }
 }
 
 fn apply(args: &ApplyArgs) -> Result<()> {

@@ -106,3 +106,17 @@ fn what_stands_beside_a_policy_file_is_found() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn policies_that_differ_end_with_one_equal_ones_with_none_and_unreadable_ones_with_two() -> Result<()> {
+    for (a, b, code, said) in [
+        ("deploy/policies", "deploy/policies", 0, "no difference\n"),
+        ("deploy/policies/demo.yaml", "deploy/policies/hengshui.yaml", 1, "/lines/2025: 8700 -> 6000\n"),
+        ("deploy/policies", "deploy/nowhere", 2, ""),
+    ] {
+        let output = output(program("backstop")?.args(["policy", "diff"]).args([a, b].map(|path| root().join(path))))?;
+        assert_eq!(output.status.code(), Some(code), "{a} and {b}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains(said), "{a} and {b}");
+    }
+    Ok(())
+}

@@ -57,6 +57,15 @@ pub fn check(text: &str, parent: &dyn Fn(&str) -> Option<Document>, beside: &Bes
     Err(Faults::in_order(faults))
 }
 
+/// All that a policy and those that it inherits say, as one value: what two policies are compared by. Rules that are
+/// `off` are still in it. It is not checked for its meaning; [`build`] does that.
+pub fn joined(document: &Document, parent: &dyn Fn(&str) -> Option<Document>) -> Result<Value, Faults> {
+    let mut found = Found::default();
+    let value = join(document, parent, &mut found);
+    let faults = found.into_faults();
+    if faults.is_empty() { Ok(value) } else { Err(Faults(faults)) }
+}
+
 /// All that the document and those that it inherits say.
 fn join(document: &Document, parent: &dyn Fn(&str) -> Option<Document>, found: &mut Found) -> Value {
     let mut chain = vec![document.clone()];

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use book::{Book, HOLIDAYS_KEY_PREFIX, Learned, POSTS_KEY_PREFIX, PolicySet, WORDING_KEY_PREFIX};
-pub use build::{Beside, build, check};
+pub use build::{Beside, build, check, joined};
 pub use categories::CategorySet;
 pub use course::{ActCodes, Clear, Course, Emergency, Limit, Visits};
 pub use document::{Counties, Document};
