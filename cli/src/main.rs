@@ -1,6 +1,7 @@
 //! `backstop`: the handle. It reads the command and hands it to its module; it decides nothing itself.
 
 mod audit;
+mod backtest;
 mod bench;
 mod brokers;
 mod calendar_watch;
@@ -59,6 +60,8 @@ enum Command {
     Demo(Box<demo::live::DemoArgs>),
     /// Runs a city through all stages in this one process.
     Embedded(Box<demo::embedded::EmbeddedArgs>),
+    /// Runs two policies over the same history, and reports what is different.
+    Backtest(Box<backtest::BacktestArgs>),
     /// Judges warnings against the ground truth of a simulated city.
     Judge(judge_files::JudgeArgs),
     /// Runs the queries of the dashboards.
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Demo(args) => demo::live::run(&args),
         Command::Embedded(args) => demo::embedded::run(&args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Judge(args) => judge_files::run(&args),
         Command::Dashboards(args) => dashboards::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -19,6 +19,9 @@ use crate::setup;
 /// The key of the pseudonyms where nobody gives one: a run in one process keeps nothing that could be joined.
 const KEY_OF_ONE_PROCESS: &[u8] = b"backstop: a run in one process keeps nothing";
 
+/// The topics beside the feeds that somebody reads while a pipeline runs, or afterwards.
+const READ: [&str; 5] = ["policies", "subjects.entries", "households.entries", "households.states", "warnings"];
+
 /// What a pipeline needs.
 #[derive(Clone, Debug)]
 pub(crate) struct PipelineSettings {
@@ -55,6 +58,19 @@ impl PipelineSettings {
         names.filter(|name| name.starts_with("feeds.")).collect()
     }
 
+    /// How a stage runs, by its place in the picture.
+    fn options(&self, stage: u64) -> StageOptions {
+        StageOptions {
+            bounds: Bounds { time: None, ..Bounds::default() },
+            order: match self.order {
+                // Each stage meets an order of its own.
+                Order::Shuffled(seed) => Order::Shuffled(seed.wrapping_mul(31).wrapping_add(stage)),
+                in_turn @ Order::InTurn(_) => in_turn,
+            },
+            ..StageOptions::default()
+        }
+    }
+
     /// Who has a topic of warnings.
     fn receivers(&self) -> Vec<String> {
         self.topics.iter().filter_map(|topic| topic.name.strip_prefix("warnings.").map(str::to_owned)).collect()
@@ -72,23 +88,19 @@ pub(crate) struct MemoryPipeline {
 impl MemoryPipeline {
     /// A pipeline of all four stages.
     pub(crate) fn new(settings: &PipelineSettings) -> Result<Self> {
+        let mut whole = Self::before_alert(settings)?;
+        whole.pipeline.add(alert::stage_for(settings.receivers()), settings.options(3));
+        Ok(whole)
+    }
+
+    /// A pipeline of normalise, resolve and fuse: a history up to `households.states`, which no policy has touched.
+    pub(crate) fn before_alert(settings: &PipelineSettings) -> Result<Self> {
         let mut whole = Self::empty(settings)?;
-        let options = |stage: u64| StageOptions {
-            bounds: Bounds { time: None, ..Bounds::default() },
-            order: match settings.order {
-                // Each stage meets an order of its own.
-                Order::Shuffled(seed) => Order::Shuffled(seed.wrapping_mul(31).wrapping_add(stage)),
-                in_turn @ Order::InTurn(_) => in_turn,
-            },
-            ..StageOptions::default()
-        };
         let catalogue = ingest::catalogue(&settings.feeds)?;
-        let topics = settings.feed_topics();
-        let normalise = ingest::normalise(catalogue, &settings.key, topics)?;
-        whole.pipeline.add(normalise, options(0));
-        whole.pipeline.add(ingest::resolve()?, options(1));
-        whole.pipeline.add(fuse::stage(), options(2));
-        whole.pipeline.add(alert::stage_for(settings.receivers()), options(3));
+        let normalise = ingest::normalise(catalogue, &settings.key, settings.feed_topics())?;
+        whole.pipeline.add(normalise, settings.options(0));
+        whole.pipeline.add(ingest::resolve()?, settings.options(1));
+        whole.pipeline.add(fuse::stage(), settings.options(2));
         Ok(whole)
     }
 
@@ -106,9 +118,22 @@ impl MemoryPipeline {
 
     /// A pipeline of fuse and alert alone, for a replay of `households.entries`.
     pub(crate) fn replay(settings: &PipelineSettings) -> Result<Self> {
+        let mut whole = Self::fuse_alone(settings)?;
+        whole.pipeline.add(alert::stage_for(settings.receivers()), StageOptions::default());
+        Ok(whole)
+    }
+
+    /// A pipeline of fuse alone: from `households.entries` to `households.states`.
+    pub(crate) fn fuse_alone(settings: &PipelineSettings) -> Result<Self> {
         let mut whole = Self::empty(settings)?;
         whole.pipeline.add(fuse::stage(), StageOptions::default());
-        whole.pipeline.add(alert::stage_for(settings.receivers()), StageOptions::default());
+        Ok(whole)
+    }
+
+    /// A pipeline of alert alone, which tells no receiver: from `households.states` to `warnings`.
+    pub(crate) fn alert_alone(settings: &PipelineSettings) -> Result<Self> {
+        let mut whole = Self::empty(settings)?;
+        whole.pipeline.add(alert::stage_for(Vec::new()), StageOptions::default());
         Ok(whole)
     }
 
@@ -171,6 +196,27 @@ impl MemoryPipeline {
     /// Runs every stage until nothing more comes.
     pub(crate) fn run(&mut self) -> Result<()> {
         Ok(self.pipeline.run()?)
+    }
+
+    /// Shows every record that a topic holds, and drops them.
+    pub(crate) fn take(&self, topic: &str, mut take: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
+        let mut done = Ok(());
+        self.memory.for_each(topic, |record| {
+            if done.is_ok() {
+                done = take(record);
+            }
+        });
+        self.memory.forget(topic);
+        done
+    }
+
+    /// Drops changelogs, dead letters and whatever else no stage reads while it runs: for a run that need not be looked
+    /// at afterwards.
+    pub(crate) fn forget_what_nobody_reads(&self) {
+        let is_read = |topic: &String| topic.starts_with("feeds.") || READ.contains(&topic.as_str());
+        for topic in self.memory.topics().iter().filter(|topic| !is_read(topic)) {
+            self.memory.forget(topic);
+        }
     }
 
     /// The log, for what only a test or the embedded demo looks at.

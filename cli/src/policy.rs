@@ -2,7 +2,7 @@
 //! holidays, posts), tells every fault at once, and publishes what is sound to the topic `policies`. What a policy means
 //! is `alert_core`'s business.
 
-mod diff;
+pub(crate) mod diff;
 mod differences;
 mod past;
 
@@ -120,7 +120,7 @@ fn catalogue(folder: &Path) -> Result<Catalogue> {
 }
 
 /// Files as records of the topic: key and text.
-fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
     let mut found: Vec<(String, String)> = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -163,9 +163,26 @@ fn end_of_time() -> Day {
     Day::of(9999, 12, 31).unwrap_or_default()
 }
 
-/// Every fault of the records, each file by its key, beside those that were published before; where there is none, all of
-/// them together.
+/// Every fault of the records by themselves, each file by its key.
+pub(crate) fn faults(records: &[(String, String)], catalogue: &Catalogue) -> Vec<String> {
+    weighed(&[], records, catalogue).1
+}
+
+/// All policies, those that were published before among them; an error with every fault where the records have one.
 fn check(published: &[(String, String)], records: &[(String, String)], catalogue: &Catalogue) -> Result<PolicySet> {
+    let (set, faults) = weighed(published, records, catalogue);
+    if !faults.is_empty() {
+        bail!("{} faults, nothing was published:\n{}", faults.len(), faults.join("\n"));
+    }
+    Ok(set)
+}
+
+/// The records beside those that were published before: all of them together, and every fault of theirs.
+fn weighed(
+    published: &[(String, String)],
+    records: &[(String, String)],
+    catalogue: &Catalogue,
+) -> (PolicySet, Vec<String>) {
     let (mut book, mut offset) = book(published);
     let mut faults = Vec::new();
     for (key, text) in records {
@@ -183,10 +200,7 @@ fn check(published: &[(String, String)], records: &[(String, String)], catalogue
     for policy in sound {
         faults.extend(unsaid(policy, catalogue).iter().map(|fault| format!("{}: {fault}", policy.name)));
     }
-    if !faults.is_empty() {
-        bail!("{} faults, nothing was published:\n{}", faults.len(), faults.join("\n"));
-    }
-    Ok(set)
+    (set, faults)
 }
 
 /// Says what is no fault, but may have been forgotten.

@@ -8,6 +8,7 @@ mod gather;
 mod table;
 
 pub(crate) use compare::{different, open_cases, pictures};
+pub(crate) use gather::policies;
 
 use std::path::PathBuf;
 
@@ -147,7 +148,7 @@ pub(crate) fn audit(args: &AuditArgs) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut settings = PipelineSettings::read(&args.schemas, &args.deploy)?;
     settings.key = std::fs::read(&args.key_file).with_context(|| format!("read {}", args.key_file.display()))?;
-    settings.policies = gather::policies(&args.brokers)?;
+    settings.policies = policies(&args.brokers)?;
 
     let feeds = gather::feeds(&args.brokers, &settings)?;
     findings.events = feeds.events;

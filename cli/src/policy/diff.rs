@@ -58,6 +58,12 @@ pub(super) fn run(args: &DiffArgs) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+/// Every difference between two lists of records of the topic `policies`, one a line.
+pub(crate) fn between(a: &[(String, String)], b: &[(String, String)]) -> Result<Vec<String>> {
+    let side = |records: &[(String, String)]| Side { records: records.to_vec(), asked: None, is_published: true };
+    compare(&side(a), &side(b))
+}
+
 /// Every difference, one a line.
 fn compare(a: &Side, b: &Side) -> Result<Vec<String>> {
     let (policies_a, policies_b) = (a.policies()?, b.policies()?);

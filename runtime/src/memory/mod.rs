@@ -151,6 +151,12 @@ impl Memory {
         latest
     }
 
+    /// Drops every record of a topic, whether anybody has read it or not; offsets go on. For a caller that takes over
+    /// what a topic holds, so that a long run does not grow.
+    pub fn forget(&self, topic: &str) {
+        self.store.borrow_mut().forget(topic);
+    }
+
     /// Drops what every reading stage has read, in topics made with [`Keep::Unread`]; a pipeline does it itself
     /// between its rounds.
     pub fn drop_read(&self) {

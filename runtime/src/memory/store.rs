@@ -199,6 +199,15 @@ impl Store {
         self.committed.insert((group.to_owned(), topic.to_owned(), partition), offset);
     }
 
+    /// Drops every record of a topic; the next ones get the offsets that they would have had.
+    pub(crate) fn forget(&mut self, topic: &str) {
+        for partition in self.topics.get_mut(topic).into_iter().flat_map(|topic| &mut topic.partitions) {
+            partition.first = partition.end();
+            partition.compacted_to = partition.first;
+            partition.records.clear();
+        }
+    }
+
     /// Drops what no group needs any more, in the topics that are made so.
     pub(crate) fn drop_read(&mut self) {
         let names: Vec<String> = self.topics.keys().cloned().collect();

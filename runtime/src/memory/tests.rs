@@ -195,6 +195,21 @@ fn what_all_have_read_is_dropped_and_a_compacted_topic_keeps_the_latest() {
 }
 
 #[test]
+fn what_is_forgotten_leaves_its_offsets() {
+    let memory = Memory::new();
+    memory.create("words", TopicSettings::new(1));
+    memory.create("tallies", TopicSettings::compacted(1));
+    say(&memory, &["a", "b"]);
+    for topic in ["words", "tallies", "none"] {
+        memory.forget(topic);
+    }
+    assert_eq!(memory.records("words"), []);
+    say(&memory, &["c"]);
+    let offsets: Vec<i64> = memory.records("words").iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, [2]);
+}
+
+#[test]
 fn a_topic_that_does_not_exist_is_named() {
     let memory = Memory::new();
     memory.create("words", TopicSettings::new(1));
