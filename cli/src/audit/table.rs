@@ -16,7 +16,7 @@ use crate::privacy::CitizenNumbers;
 /// The tables that are filled by recorded intents.
 const BY_INTENTS: [&str; 5] = ["warnings", "entries", "dead_letters", "subject_entries", "explain_log"];
 /// All tables of the archive.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "warnings",
     "entries",
     "dead_letters",
@@ -25,6 +25,7 @@ const ALL: [&str; 8] = [
     "subject_entries",
     "explain_log",
     "scorecards",
+    "alert_progress",
 ];
 
 /// Rows by their record id.

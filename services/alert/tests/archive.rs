@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use alert::archive::{
-    Cases, DeadLetters, Entries, ExplainLog, HouseholdStates, Scorecards, SubjectEntries, Warnings, plans,
+    AlertProgress, Cases, DeadLetters, Entries, ExplainLog, HouseholdStates, Scorecards, SubjectEntries, Warnings,
+    plans,
 };
 use runtime::archive::RowMapper;
 use runtime::stage::{Header, Record};
 use schemas::codec::{self, Recorded};
 use schemas::records::{
     Act, Case, Contribution, DayClosed, Entry, ExplainRequest, Fact, Finding, HouseholdEntry, HouseholdState,
-    MonthAmount, Origin, Row, Scorecard, Step, SubjectEntry, Sum, Warning, WarningKind, WarningLevel,
+    MonthAmount, Origin, Progress, Row, Scorecard, Step, SubjectEntry, Sum, Warning, WarningKind, WarningLevel,
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, Office, Op, PersonToken};
 use serde::Serialize;
 use serde_json::Value;
 
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("warnings", include_str!("../../../deploy/clickhouse/020_warnings.sql")),
     ("entries", include_str!("../../../deploy/clickhouse/030_entries.sql")),
     ("dead_letters", include_str!("../../../deploy/clickhouse/040_dead_letters.sql")),
@@ -25,6 +26,7 @@ const TABLES: [(&str, &str); 8] = [
     ("subject_entries", include_str!("../../../deploy/clickhouse/070_subject_entries.sql")),
     ("explain_log", include_str!("../../../deploy/clickhouse/080_explain_log.sql")),
     ("scorecards", include_str!("../../../deploy/clickhouse/090_scorecards.sql")),
+    ("alert_progress", include_str!("../../../deploy/clickhouse/100_alert_progress.sql")),
 ];
 
 fn household() -> HouseholdCode {
@@ -290,6 +292,23 @@ fn a_scorecard_carries_the_bounds_of_its_delays_and_a_request_who_asked() {
 }
 
 #[test]
+fn the_progress_of_alert_tells_where_rules_stand_still_and_since_when_days_are_observed() {
+    let mut progress =
+        Progress { closed_day: Some(Day(20_000)), first_closed_day: Some(Day(19_000)), ..Progress::default() };
+    progress.count("income_unknown", "", 7);
+    progress.count("standing_still", "R12/431023/silent_feed", 5);
+    progress.count("standing_still_so_far", "R13/431023/not_known", 3);
+    progress.count("visits_asked", "R01/431023", 9);
+    let found = rows(&AlertProgress, &encoded(&progress), &[]);
+    check(&AlertProgress, &found);
+    let still = serde_json::json!([{"rule": "R12", "county": "431023", "why": "silent_feed", "households": 5}]);
+    assert_eq!((&found[0]["standing_still"], &found[0]["income_unknown"]), (&still, &Value::from(7)));
+    assert_eq!(found[0]["closed_day"], Value::from("2024-10-04"));
+    assert_eq!(rows(&AlertProgress, &encoded(&case()), &[]), Vec::<Value>::new(), "a case is none");
+    assert_eq!(rows(&Cases, &encoded(&progress), &[]), Vec::<Value>::new(), "and no case is the progress");
+}
+
+#[test]
 fn a_dead_letter_is_archived_without_its_bytes() {
     let number = "11010519491231002X";
     let headers = [
@@ -308,7 +327,7 @@ fn a_dead_letter_is_archived_without_its_bytes() {
 #[test]
 fn the_calendar_makes_no_row_and_garbage_halts() {
     let marker = DayClosed { day: Day(1), from: "x/0".to_owned(), of: 1, policies_offset: 0, coverage: Vec::new() };
-    for mapper in [&Entries as &dyn RowMapper, &SubjectEntries, &HouseholdStates, &Cases] {
+    for mapper in [&Entries as &dyn RowMapper, &SubjectEntries, &HouseholdStates, &Cases, &AlertProgress] {
         assert_eq!(rows(mapper, &encoded(&marker), &[]), Vec::<Value>::new(), "{}", mapper.table());
     }
     let record = Record {

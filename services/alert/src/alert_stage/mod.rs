@@ -21,6 +21,7 @@ use crate::config::AlertSettings;
 use outputs::Outputs;
 pub use partition::AlertPartition;
 use partition::Whom;
+pub(crate) use partition::{INCOME_UNKNOWN, STANDING_STILL, standing_still};
 use policies::Policies;
 
 /// The stage's name.

@@ -16,11 +16,11 @@ use super::current_day;
 use super::due::Due;
 
 /// Households whose income was not known at the last sweep.
-const INCOME_UNKNOWN: &str = "income_unknown";
+pub(crate) const INCOME_UNKNOWN: &str = "income_unknown";
 /// The same, while a sweep is on its way.
 const INCOME_UNKNOWN_SO_FAR: &str = "income_unknown_so_far";
 /// Households for which a rule stood still at the last sweep, by rule, county and why.
-const STANDING_STILL: &str = "standing_still";
+pub(crate) const STANDING_STILL: &str = "standing_still";
 /// The same, while a sweep is on its way.
 const STANDING_STILL_SO_FAR: &str = "standing_still_so_far";
 /// Parts of warnings whose receiver has no topic, by receiver.
@@ -31,6 +31,8 @@ const DUE_PREFIX: &str = "due/";
 const VISITS: &str = "visits_asked";
 /// Cases that are open.
 const OPEN_CASES: &str = "open_cases";
+/// Open cases whose step has moved up because it was overdue, by county and the office that holds it.
+const OVERDUE_CASES: &str = "overdue_cases";
 
 /// The state of one partition.
 #[derive(Debug)]
@@ -149,10 +151,16 @@ impl AlertPartition {
         }
     }
 
-    /// Counts a case that opens or closes.
+    /// Counts a case that opens, closes or moves from one office to another.
     pub(super) fn count_case(&mut self, before: Option<&Case>, next: &Case) {
         let is_open = |case: &Case| i64::from(case.step.is_open());
         self.progress.count(OPEN_CASES, "", is_open(next) - before.map_or(0, is_open));
+        for (case, more) in before.map(|case| (case, -1)).into_iter().chain([(next, 1)]) {
+            if let Some(office) = case.office.filter(|_| case.escalations > 0) {
+                let label = format!("{}/{}", case.household.county(), office.name());
+                self.progress.count(OVERDUE_CASES, &label, more);
+            }
+        }
     }
 
     /// Counts a warning by rule, level and kind, and a visit that it asks for by rule and county.
@@ -311,6 +319,7 @@ impl AlertPartition {
             let name = match total.name.as_str() {
                 "warnings" => "warnings",
                 OPEN_CASES => OPEN_CASES,
+                OVERDUE_CASES => OVERDUE_CASES,
                 VISITS => VISITS,
                 INCOME_UNKNOWN => INCOME_UNKNOWN,
                 STANDING_STILL => STANDING_STILL,
@@ -321,6 +330,13 @@ impl AlertPartition {
             figures.add(name, total.label.clone(), total.count);
         }
     }
+}
+
+/// Rule, county and reason of a total that counts where rules stand still.
+pub(crate) fn standing_still(label: &str) -> Option<(&str, &str, &str)> {
+    let (rule, rest) = label.split_once('/')?;
+    let (county, why) = rest.split_once('/')?;
+    Some((rule, county, why))
 }
 
 fn read<T: DeserializeOwned + Recorded>(table: &Table<u64>, household: HouseholdCode) -> Result<Option<T>, String> {

@@ -5,6 +5,7 @@ mod dead_letters;
 mod entries;
 mod explain_log;
 mod households;
+mod progress;
 mod scorecards;
 mod subject_entries;
 mod warnings;
@@ -18,6 +19,7 @@ pub use dead_letters::DeadLetters;
 pub use entries::Entries;
 pub use explain_log::{ExplainLog, explain_row};
 pub use households::{Cases, HouseholdStates};
+pub use progress::AlertProgress;
 pub use scorecards::Scorecards;
 pub use subject_entries::SubjectEntries;
 pub use warnings::{Warnings, row as warning_row};
@@ -43,7 +45,7 @@ pub fn plans() -> Vec<ArchivePlan> {
         ArchivePlan {
             group: "archive-upserts",
             mode: Mode::Upserts,
-            mappers: vec![Box::new(HouseholdStates), Box::new(Cases), Box::new(Scorecards)],
+            mappers: vec![Box::new(HouseholdStates), Box::new(Cases), Box::new(AlertProgress), Box::new(Scorecards)],
         },
     ]
 }

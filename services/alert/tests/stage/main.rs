@@ -79,6 +79,12 @@ fn the_end_of_a_month_is_looked_at_for_everybody() {
         city.run().expect("runs");
         assert_eq!((count(&city, WarningKind::Raised), count(&city, WarningKind::NoLongerMet)), (1_500, 0), "{on}");
     }
+    let overdue = |city: &City| {
+        let totals = city.progress_of(&household(1)).totals.into_iter().filter(|total| total.name == "overdue_cases");
+        totals.map(|total| (total.label, total.count)).collect::<Vec<_>>()
+    };
+    // From the village it has moved up twice: its second limit of five working days has passed with the 24th.
+    assert_eq!(overdue(&city), [("131102/county".to_owned(), 1_500)]);
     // With the last day of January the bill of February a year ago leaves the window.
     city.close("2025-01-31");
     city.run().expect("runs");
@@ -87,6 +93,7 @@ fn the_end_of_a_month_is_looked_at_for_everybody() {
     let ended = warnings.iter().filter(|one| one.kind == WarningKind::NoLongerMet);
     assert!(ended.into_iter().all(|one| one.day == day("2025-02-01")));
     assert!(city.cases().iter().all(|case| case.step == Step::None));
+    assert_eq!(overdue(&city).iter().map(|(_, count)| count).sum::<i64>(), 0, "what is closed is not overdue");
     assert_eq!(city.progress_of(&household(1)).sweep_after, None);
 }
 
