@@ -137,7 +137,7 @@ mod tests {
     fn the_dashboards_are_read_and_their_variables_filled_in() {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/grafana/dashboards"));
         let files = read(folder).expect("the folder is there");
-        assert_eq!(files.len(), 3);
+        assert_eq!(files.len(), 4);
         for (path, text) in files {
             let dashboard: Dashboard = serde_json::from_str(&text).expect("a dashboard");
             for target in dashboard.panels.iter().flat_map(|panel| &panel.targets) {

@@ -24,7 +24,7 @@ WITH
             anyIf(due_day, asks_visit) AS due_day,
             groupArray((day, rule, cause)) AS requests
         FROM backstop.warnings
-        WHERE round > 0 AND kind IN ('raised', 'updated') AND level IN ('M', 'H') AND empty(attached)
+        WHERE round > 0 AND kind IN ('raised', 'updated') AND level IN ('M', 'H') AND attached_to = ''
         GROUP BY household, round
         HAVING countIf(asks_visit) > 0
     ),

@@ -14,7 +14,7 @@ WITH
             maxOrNullIf(day, kind = 'closed') AS closed_day,
             maxOrNullIf(day, kind IN ('no_longer_met', 'withdrawn')) AS last_day
         FROM backstop.warnings
-        WHERE case_number > 0 AND level IN ('M', 'H') AND empty(attached)
+        WHERE case_number > 0 AND level IN ('M', 'H')
         GROUP BY household, case_number
         HAVING countIf(kind IN ('raised', 'updated')) > 0
     ),

@@ -2,8 +2,8 @@
 -- what `verdicts` says of cells; rows that a total could be known of (a rule over the counties, a step over the counties)
 -- are a breakdown.
 
--- Visits asked for, under the rule that asked. The days observed are those between the first and the last closed day that
--- lie in the year; the households are those of today.
+-- Visits asked for, under the rule that asked. The days are those of the year from the first warning of all (before a city
+-- goes live nothing is asked for) to the last closed day; the households are those of today.
 CREATE OR REPLACE VIEW backstop.visits_by_rule AS
 WITH
     cells AS
@@ -15,7 +15,7 @@ WITH
             count() AS all_visits,
             uniqExact(household) AS asked_households
         FROM backstop.warnings
-        WHERE asks_visit AND empty(attached)
+        WHERE asks_visit
         GROUP BY year, rule, county
     ),
     beside AS
@@ -28,7 +28,7 @@ WITH
             row_number() OVER (PARTITION BY year, rule, is_small ORDER BY asked_households, county) AS place
         FROM cells
     ),
-    (SELECT min(first_closed_day) + 1 FROM backstop.alert_progress FINAL) AS first_day,
+    (SELECT min(day) FROM backstop.warnings) AS first_day,
     (SELECT max(closed_day) + 1 FROM backstop.alert_progress FINAL) AS last_day
 SELECT
     beside.year AS year,

@@ -6,7 +6,7 @@
 //! | 431021 | 20, of which 12 were asked for | R01 | 7 confirmed and helped, 5 dismissed; the first one again in autumn |
 //! | 431022 | 8 | R13 | decided without a verification: 2 confirmed, 6 dismissed |
 //! | 431023 | 3 | R09 | helped first, then confirmed |
-//! | 431024 | 5 | R01, joined by R22 | all confirmed and helped; R08 came when somebody had been there |
+//! | 431024 | 5 | R01, joined by R22 | all confirmed and helped; R08 came when somebody had been there, R18 is a matter of the village |
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -175,7 +175,7 @@ fn one_whose_cases_ended_in_other_ways(rows: &mut Rows) {
         warning["case_number"] = number.into();
         rows.warnings.push(warning);
     };
-    say(1, "raised", "2025-02-01");
+    say(1, "raised", "2025-01-01");
     say(1, "no_longer_met", "2025-02-20");
     say(2, "raised", "2025-04-01");
     say(3, "raised", "2025-05-01");
@@ -226,6 +226,9 @@ fn fourth_county(rows: &mut Rows) {
         let mut late = warning(&household, "R08", "raised", &march(3));
         late["cause"] = "02".into();
         rows.warnings.push(late);
+        let mut of_village = warning(&household, "R18", "raised", ASKED);
+        of_village["attached_to"] = "a matter of the village".into();
+        rows.warnings.push(of_village);
         let mut signal = warning(&household, "R05", "raised", ASKED);
         (signal["level"], signal["round"]) = ("L".into(), 0.into());
         rows.warnings.push(signal);
