@@ -1,7 +1,8 @@
 -- What came of the visits that were asked for. The view `verdicts` names households: it is for the offices that hold the
--- cases. The views after it are for many eyes.
+-- cases. The views after it are for many eyes: they read the tables with the rights of whoever created them, so that a
+-- reader can be given the view and no table (GRANT SELECT ON backstop.precision_by_rule TO ...).
 --
--- What is hidden from many eyes (domain section 5): a cell is a number of households, and one of 1 to 4 is NULL, and
+-- What is hidden from many eyes: a cell is a number of households, and one of 1 to 4 is NULL, and
 -- with it every figure that rests on them. Where a breakdown has one hidden cell, or hidden cells of fewer than
 -- 5 households together, its next smallest cell is hidden too: a total that is known from elsewhere less the cells that
 -- are shown then gives the sum of at least 5 households. That much is prevented within each breakdown, over counties,
@@ -132,27 +133,31 @@ FROM beside
 COMMENT 'what precision_by_rule, precision_by_class and precision_by_county read';
 
 -- A visit counts for each rule that asked for it or joined it before somebody was at the door.
-CREATE OR REPLACE VIEW backstop.precision_by_rule AS
+CREATE OR REPLACE VIEW backstop.precision_by_rule
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 SELECT cell AS rule, decided, confirmed, precision, precision_from, precision_to
 FROM backstop.precision_cells
 WHERE breakdown = 'rule'
 COMMENT 'of the visits decided about, the share that was confirmed, by rule; cells under 5 households are hidden';
 
 -- A household of several classes counts for each.
-CREATE OR REPLACE VIEW backstop.precision_by_class AS
+CREATE OR REPLACE VIEW backstop.precision_by_class
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 SELECT cell AS class, decided, confirmed, precision, precision_from, precision_to
 FROM backstop.precision_cells
 WHERE breakdown = 'class'
 COMMENT 'of the visits decided about, the share that was confirmed, by class of today; cells under 5 households are hidden';
 
-CREATE OR REPLACE VIEW backstop.precision_by_county AS
+CREATE OR REPLACE VIEW backstop.precision_by_county
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 SELECT cell AS county, decided, confirmed, precision, precision_from, precision_to
 FROM backstop.precision_cells
 WHERE breakdown = 'county'
 COMMENT 'of the visits decided about, the share that was confirmed, by county; cells under 5 households are hidden';
 
 -- There are no counts here that could be subtracted. Help that came first is in no `days_to_help`.
-CREATE OR REPLACE VIEW backstop.times_by_county AS
+CREATE OR REPLACE VIEW backstop.times_by_county
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 SELECT
     county,
     uniqExactIf(household, days_to_verify IS NOT NULL) < 5 AS is_few_verified,

@@ -80,7 +80,8 @@ GROUP BY household, county, case_number, opened_day, ended_day
 COMMENT 'fen that came to the household between the opening and the end of each case, both days included; for the offices that hold the cases';
 
 -- For many eyes: each county and kind of payment. The next smallest cell of a kind is hidden beside a single one.
-CREATE OR REPLACE VIEW backstop.paid_by_county AS
+CREATE OR REPLACE VIEW backstop.paid_by_county
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     cells AS
     (

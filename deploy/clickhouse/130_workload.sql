@@ -4,7 +4,8 @@
 
 -- Visits asked for, under the rule that asked. The days are those of the year from the first warning of all (before a city
 -- goes live nothing is asked for) to the last closed day; the households are those of today.
-CREATE OR REPLACE VIEW backstop.visits_by_rule AS
+CREATE OR REPLACE VIEW backstop.visits_by_rule
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     cells AS
     (
@@ -47,7 +48,8 @@ COMMENT 'visits asked for by rule, county and year, also per 1,000 households an
 -- For how many households of a county each rule stands still, and why: as alert counted when it last looked at everybody,
 -- at the begin of a month, when a month settles and when policies change. A rule is listed that stands still somewhere or
 -- has ever said anything. The households are those of today.
-CREATE OR REPLACE VIEW backstop.coverage AS
+CREATE OR REPLACE VIEW backstop.coverage
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     still AS
     (
@@ -93,7 +95,8 @@ FROM cells
 COMMENT 'households for which a rule stands still by county and why: a feed that it needs is silent, or what decides is not known; cells under 5 households are hidden';
 
 -- The latest case of each household by county and step. Dismissed and cleared ones are not open.
-CREATE OR REPLACE VIEW backstop.cases_by_step AS
+CREATE OR REPLACE VIEW backstop.cases_by_step
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     cells AS
     (
@@ -123,7 +126,8 @@ COMMENT 'households by county and the step of their latest case; cells under 5 h
 
 -- What is overdue has moved up, so it lies with an office above the one that should have done it; at the city it goes no
 -- further and is late once its last limit has passed too.
-CREATE OR REPLACE VIEW backstop.overdue_by_office AS
+CREATE OR REPLACE VIEW backstop.overdue_by_office
+DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
 WITH
     (SELECT max(closed_day) FROM backstop.alert_progress FINAL) AS last_closed_day,
     cells AS
