@@ -14,6 +14,7 @@
 //! assert_eq!(memory.records("subjects.entries").len(), 1);
 //! ```
 
+mod aside;
 mod port;
 mod store;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+pub use aside::{ASIDE, Aside};
 pub use port::{MemoryPort, MemoryReader, Order};
 pub use store::{Keep, TopicSettings};
 
@@ -87,6 +89,15 @@ impl Memory {
         let mut store = self.store.borrow_mut();
         let record = Stored::new(key, value, headers, store.timestamp_ms);
         store.append(topic, partition, record).ok_or_else(|| NoSuchPartition { topic: topic.to_owned(), partition })
+    }
+
+    /// Appends a record of another log to the partition of the same topic and number, with its timestamp, at its own
+    /// offset: what lies between it and the last one is left empty, as where control records or deleted ones lie.
+    pub fn copy(&self, record: &Record<'_>) -> Result<(), NoSuchPartition> {
+        let Record { topic, partition, offset, timestamp_ms, key, value, headers } = *record;
+        let stored = Stored::new(key, value, headers, timestamp_ms);
+        let copied = self.store.borrow_mut().append_at(topic, partition, offset, stored);
+        copied.ok_or_else(|| NoSuchPartition { topic: topic.to_owned(), partition })
     }
 
     /// Appends a record to the partition that its placement means, and says its partition and offset.

@@ -178,6 +178,17 @@ impl Store {
         Some(offset)
     }
 
+    /// Appends a record at an offset not below the end; none where there is no such partition.
+    pub(crate) fn append_at(&mut self, topic: &str, partition: i32, offset: i64, record: Stored) -> Option<()> {
+        let topic = self.topics.get_mut(topic)?;
+        let partition = topic.partitions.get_mut(usize::try_from(partition).ok()?)?;
+        while partition.end() < offset {
+            partition.records.push_back(None);
+        }
+        partition.records.push_back(Some(Rc::new(record)));
+        Some(())
+    }
+
     /// The first record at or after an offset.
     pub(crate) fn read(&self, topic: &str, partition: i32, offset: i64) -> Option<(i64, Rc<Stored>)> {
         let (offset, record) = self.partition(topic, partition)?.at_or_after(offset)?;

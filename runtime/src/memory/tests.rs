@@ -221,3 +221,24 @@ fn a_topic_that_does_not_exist_is_named() {
     assert!(error.contains("there is no said/0"), "{error}");
     assert_eq!(memory.append("said", 0, None, None, &[]), Err(NoSuchPartition { topic: "said".into(), partition: 0 }));
 }
+
+#[test]
+fn a_record_that_is_copied_keeps_its_offset_and_its_time() {
+    let memory = Memory::new();
+    memory.create("feeds.water", TopicSettings::new(2));
+    let record = |offset, timestamp_ms| Record {
+        topic: "feeds.water",
+        partition: 1,
+        offset,
+        timestamp_ms,
+        key: Some(b"key"),
+        value: Some(b"value"),
+        headers: &[],
+    };
+    for (offset, timestamp_ms) in [(0, 7), (1, 8), (5, 9)] {
+        memory.copy(&record(offset, timestamp_ms)).expect("the partition is there");
+    }
+    let mut found = Vec::new();
+    memory.for_each("feeds.water", |record| found.push((record.offset, record.timestamp_ms)));
+    assert_eq!((found, memory.end("feeds.water", 1)), (vec![(0, 7), (1, 8), (5, 9)], 6));
+}

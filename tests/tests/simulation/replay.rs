@@ -3,81 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runtime::memory::{Memory, Pipeline, StageOptions};
-use runtime::stage::{
-    Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, Stage, StageError, Step, Topology,
-};
-
+use runtime::memory::{ASIDE, Aside, Memory, Pipeline, StageOptions};
+use runtime::stage::Stage;
 use schemas::codec;
 use schemas::records::{PROGRESS_KEY, Redirect};
 
 use crate::world::{self, Shape};
 
-/// Where a replayed stage says what it would say in its own input.
-const ASIDE: &str = "replayed";
 /// Topics of which the last record of each key counts, since how often one is written depends on the transactions.
 const CHANGELOGS: [&str; 4] = ["subjects.ledger", "ingest.scorecards", "households.states", "households.cases"];
-
-/// A stage whose words into its own input go aside.
-struct Replayed<S> {
-    stage: S,
-    topology: Topology,
-}
-
-impl<S: Stage> Replayed<S> {
-    fn new(stage: S) -> Self {
-        let mut topology = stage.topology().clone();
-        for topic in &mut topology.outputs {
-            if topology.inputs.contains(topic) {
-                ASIDE.clone_into(topic);
-            }
-        }
-        Self { stage, topology }
-    }
-}
-
-impl<S: Stage> Stage for Replayed<S> {
-    type Partition = S::Partition;
-
-    fn topology(&self) -> &Topology {
-        &self.topology
-    }
-    fn open(&self, id: &PartitionId, counts: &dyn PartitionCounts) -> S::Partition {
-        self.stage.open(id, counts)
-    }
-    fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource> {
-        self.stage.restore_sources(id)
-    }
-    fn restore(&self, partition: &mut S::Partition, record: &Record<'_>) -> Result<(), StageError> {
-        self.stage.restore(partition, record)
-    }
-    fn need(&self, partition: &S::Partition, record: Option<&Record<'_>>) -> Option<Need> {
-        self.stage.need(partition, record)
-    }
-    fn learn(&mut self, record: &Record<'_>) -> Result<(), StageError> {
-        self.stage.learn(record)
-    }
-    fn apply(
-        &mut self,
-        partition: &mut S::Partition,
-        record: &Record<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Step, StageError> {
-        self.stage.apply(partition, record, outbox)
-    }
-    fn flush(&mut self, partition: &mut S::Partition, outbox: &mut Outbox) -> Result<(), StageError> {
-        self.stage.flush(partition, outbox)
-    }
-    fn committed(&mut self, partition: &mut S::Partition) {
-        self.stage.committed(partition);
-    }
-    fn rolled_back(&mut self, partition: &mut S::Partition) {
-        self.stage.rolled_back(partition);
-    }
-    fn figures(&self, partition: &S::Partition, figures: &mut Figures) {
-        self.stage.figures(partition, figures);
-    }
-}
 
 /// Partition and key, with the last value of a changelog.
 pub(crate) type Latest = BTreeMap<(i32, Vec<u8>), Vec<u8>>;
@@ -127,8 +61,8 @@ fn replay<S: Stage + 'static>(rough: &Memory, stage: S, shape: Shape) -> Vec<Str
             memory.append(topic, record.partition, record.key, record.value, record.headers).expect("it is there");
         });
     }
-    let stage = Replayed::new(stage);
-    let outputs: BTreeSet<String> = stage.topology.outputs.iter().cloned().collect();
+    let stage = Aside::new(stage);
+    let outputs: BTreeSet<String> = stage.topology().outputs.iter().cloned().collect();
     let mut pipeline = Pipeline::new(&memory);
     pipeline.add(stage, StageOptions::default());
     if let Err(error) = pipeline.run() {
