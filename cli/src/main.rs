@@ -21,6 +21,7 @@ mod publish;
 mod scenario;
 mod setup;
 mod simulate;
+mod soak;
 mod topic;
 
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Publishes a city to running services and tells how it went.
     Demo(Box<demo::live::DemoArgs>),
+    /// Publishes a city to running services at a steady pace until told to stop, and audits the run.
+    Soak(Box<soak::SoakArgs>),
     /// Runs a city through all stages in this one process.
     Embedded(Box<demo::embedded::EmbeddedArgs>),
     /// Runs two policies over the same history, and reports what is different.
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Command::Parked(args) => parked::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Demo(args) => demo::live::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Embedded(args) => demo::embedded::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Judge(args) => judge_files::run(&args),

@@ -72,7 +72,7 @@ impl PipelineSettings {
     }
 
     /// Who has a topic of warnings.
-    fn receivers(&self) -> Vec<String> {
+    pub(crate) fn receivers(&self) -> Vec<String> {
         self.topics.iter().filter_map(|topic| topic.name.strip_prefix("warnings.").map(str::to_owned)).collect()
     }
 }

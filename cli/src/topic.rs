@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use runtime::stage::{Header, Record};
@@ -150,6 +150,8 @@ impl Tail {
             match self.consumer.poll(wait) {
                 None => return Ok(()),
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
+                // A broker that is away comes back; how long that may take is the caller's to say.
+                Some(Err(error)) if is_away(&error) => return Ok(()),
                 Some(Err(error)) => return Err(error).with_context(|| format!("read {}", self.topic)),
                 Some(Ok(message)) => show(&message, take)?,
             }
@@ -183,6 +185,15 @@ impl Steps {
         self.next.extend(next.into_iter().map(|(partition, offset)| (partition, Offset::Offset(offset))));
         Ok(())
     }
+}
+
+/// Whether an error says that no broker answers.
+fn is_away(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| {
+        matches!(code, Code::AllBrokersDown | Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut)
+    })
 }
 
 /// Hands a client's record to `take` as the loop has it.

@@ -1,10 +1,12 @@
 //! `backstop audit`: after a run on real servers, is everything there once? Compares the warnings of the topic, of
 //! ClickHouse and of a replay; the states and open cases with the memory pipeline over the same feeds; both balances;
-//! and looks for citizen numbers. It does not change anything.
+//! on request each stage with a replay and each row with the topics; and looks for citizen numbers. It does not change anything.
 
 mod compare;
 mod explained;
 mod gather;
+mod rows;
+mod stages;
 mod table;
 
 pub(crate) use compare::{different, open_cases, pictures};
@@ -47,6 +49,10 @@ pub(crate) struct AuditArgs {
     /// How long the archive may take to catch up, in seconds.
     #[arg(long, default_value_t = 120)]
     limit_s: u64,
+    /// Also hold each stage against a replay of its own input, and every row of ClickHouse against the topics: the
+    /// whole log is read several times.
+    #[arg(long)]
+    each_stage: bool,
     /// Write the findings here as JSON, besides showing them.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -89,6 +95,12 @@ pub(crate) struct Findings {
     pub(crate) explanations_different: usize,
     /// Rows of the intents' tables that stand there more than once.
     pub(crate) rows_duplicated: i64,
+    /// Each stage against a replay of its own input; with `--each-stage`.
+    #[serde(flatten)]
+    pub(crate) stages: Option<stages::Stages>,
+    /// Every row of ClickHouse against the topics; with `--each-stage`.
+    #[serde(flatten)]
+    pub(crate) rows: Option<rows::Compared>,
     /// Different citizen numbers in the feeds.
     pub(crate) citizen_numbers_searched: usize,
     /// Where they stand although they must not.
@@ -111,12 +123,17 @@ impl Findings {
             self.subject_records,
             settled,
         );
+        let stages = self.stages.clone().unwrap_or_default();
         for (what, count) in [
             ("warnings that differ between topic, ClickHouse and replay", self.warnings_different as i64),
             ("states that differ from the memory pipeline's", self.states_different as i64),
             ("open cases that differ from the memory pipeline's", self.cases_different as i64),
             ("explanations that differ between topics and ClickHouse", self.explanations_different as i64),
+            ("records that a stage has lost", stages.lost as i64),
+            ("records that a stage has said too often", stages.duplicated as i64),
+            ("keys of changelogs that differ from a replay's", stages.changelogs_different as i64),
             ("rows in ClickHouse more than once", self.rows_duplicated),
+            ("rows in ClickHouse that differ from the topics", self.rows.unwrap_or_default().rows_different as i64),
             ("citizen numbers where none may be", self.citizen_numbers_found as i64),
         ] {
             must_be_equal(what, count, 0);
@@ -175,6 +192,11 @@ pub(crate) fn audit(args: &AuditArgs) -> Result<Findings> {
     findings.warnings_different = different(&live.warnings, &replayed) + different(&expected, &archived);
     findings.explanations_different = explained.different(&args.brokers, &args.clickhouse, &live.cases, limit)?;
     findings.rows_duplicated = table::duplicated(&args.clickhouse)?;
+
+    if args.each_stage {
+        findings.stages = Some(stages::against_replays(&args.brokers, &settings)?);
+        findings.rows = Some(rows::compare(&args.brokers, &args.clickhouse, limit)?);
+    }
 
     let mut whole = MemoryPipeline::new(&settings)?;
     feeds.replay_into(&mut whole)?;
@@ -237,7 +259,7 @@ mod tests {
     #[test]
     fn a_sound_run_has_no_fault_and_each_fault_has_its_sentence() {
         assert_eq!(sound().faults(), Vec::<String>::new());
-        let rows: [(Spoil, &str); 9] = [
+        let rows: [(Spoil, &str); 13] = [
             (|f| f.events = 11, "events"),
             (|f| f.parked = 0, "subject records"),
             (|f| f.warnings_different = 1, "warnings"),
@@ -245,6 +267,10 @@ mod tests {
             (|f| f.cases_different = 1, "open cases"),
             (|f| f.explanations_different = 1, "explanations"),
             (|f| f.rows_duplicated = 1, "more than once"),
+            (|f| f.rows = Some(rows::Compared { rows_different: 1, ..Default::default() }), "from the topics"),
+            (|f| f.stages = Some(stages::Stages { lost: 1, ..Default::default() }), "lost"),
+            (|f| f.stages = Some(stages::Stages { duplicated: 1, ..Default::default() }), "too often"),
+            (|f| f.stages = Some(stages::Stages { changelogs_different: 1, ..Default::default() }), "changelogs"),
             (|f| f.citizen_numbers_found = 1, "citizen numbers"),
             (|f| f.warnings_topic = 0, "no warning"),
         ];

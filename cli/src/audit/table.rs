@@ -95,6 +95,6 @@ pub(super) fn citizen_numbers(url: &str, numbers: &CitizenNumbers) -> Result<usi
     clippy::disallowed_methods,
     reason = "the interval at which a condition is looked at; the condition ends the wait"
 )]
-fn pause() {
+pub(super) fn pause() {
     std::thread::sleep(Duration::from_millis(100));
 }

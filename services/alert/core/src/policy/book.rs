@@ -149,9 +149,12 @@ impl Book {
     /// lie below `policies_offset`, and how many of the policies among them are in force on `day`.
     pub fn era(&self, policies_offset: i64, day: Day) -> (usize, usize) {
         let documents = self.documents.iter().filter(|(offset, _)| *offset < policies_offset);
-        let wordings = self.wordings.iter().filter(|(offset, ..)| *offset < policies_offset).count();
+        let is_there = |offset: i64| offset < policies_offset;
+        let beside = self.wordings.iter().filter(|(offset, ..)| is_there(*offset)).count()
+            + self.working_days.iter().filter(|(offset, _)| is_there(*offset)).count()
+            + self.posts.iter().filter(|(offset, _)| is_there(*offset)).count();
         let in_force = documents.clone().filter(|(_, document)| document.effective_from <= day).count();
-        (documents.count() + wordings, in_force)
+        (documents.count() + beside, in_force)
     }
 
     fn wording_at(&self, policies_offset: i64) -> Wording {
