@@ -26,6 +26,12 @@ pub struct BenchArguments {
     seed: u64,
 }
 
+impl Default for BenchArguments {
+    fn default() -> Self {
+        Self { records: 1_000_000, households: 20_000, sweep_households: 100_000, seed: 1 }
+    }
+}
+
 /// Builds `backstop`, starts a Kafka in a new folder, measures, prints the table and, as the last line, the JSON, and
 /// ends the Kafka.
 ///
@@ -40,7 +46,8 @@ pub fn run(arguments: &BenchArguments) -> Result<()> {
     // Under the checkout, not under /tmp: that may be memory, and a bench writes hundreds of megabytes.
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&target).context("create the bench's folder")?;
     let servers = vec![Server::Kafka];
-    let options = Options { servers, targets: Targets::new(), secured: false, life: Life::WithThisProgram };
+    let options =
+        Options { servers, targets: Targets::new(), secured: false, proxied: None, life: Life::WithThisProgram };
     let stack = Stack::start(folder.path(), options)?;
     let measured = measure(&stack, arguments);
     stack.end()?;

@@ -2,21 +2,16 @@
 //! It does not know what the city publishes nor how a run is judged: that is `backstop demo`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::servers::{self, Life, Options, Process, Server, Stack, Targets, free_ports};
+use crate::servers::{self, Life, Options, Server, Stack, Targets, free_ports};
+use crate::services::{self, SERVICES, Service, Surroundings};
 use crate::shell::{self, cargo, run, say};
 use crate::{packages, test, up};
-
-/// How long a service may take until it is ready.
-const READY_LIMIT: Duration = Duration::from_mins(1);
-/// The services, in the order of the picture.
-const SERVICES: [&str; 3] = ["ingest", "fuse", "alert"];
 
 /// What `cargo xtask demo` takes.
 #[derive(Debug, Args)]
@@ -115,7 +110,10 @@ fn on_servers(arguments: &DemoArguments) -> Result<()> {
     }
     say("starting Kafka, ClickHouse and Prometheus");
     let servers = vec![Server::Kafka, Server::Clickhouse, Server::Prometheus];
-    let mut stack = Stack::start(&folder, Options { servers, targets, secured: false, life: Life::WithThisProgram })?;
+    let mut stack = Stack::start(
+        &folder,
+        Options { servers, targets, secured: false, proxied: None, life: Life::WithThisProgram },
+    )?;
     let outcome = on_stack(arguments, &folder, &mut stack, &ports);
     stack.end()?;
     match outcome {
@@ -128,12 +126,12 @@ fn on_stack(arguments: &DemoArguments, folder: &Path, stack: &mut Stack, ports: 
     let (kafka, clickhouse) = (stack.kafka()?, stack.clickhouse()?);
     up::set_up(&kafka, &clickhouse)?;
     run(backstop()?.args(["policy", "apply", "--brokers", &kafka, "deploy/policies"]))?;
-    let key_file = folder.join("pseudonym.key");
-    fs::write(&key_file, pseudonym_key()?).with_context(|| format!("write {}", key_file.display()))?;
+    let key_file = services::write_key(folder)?;
+    let around = Surroundings { folder, kafka: &kafka, clickhouse: &clickhouse, key_file: &key_file };
     say("starting ingest, fuse and alert");
     let mut services = Vec::new();
     for (service, port) in SERVICES.iter().zip(ports) {
-        let mut service = Service::new(service, *port, folder, &kafka, &clickhouse, &key_file)?;
+        let mut service = Service::new(service, 0, *port, &around)?;
         service.start()?;
         services.push(service);
     }
@@ -208,80 +206,6 @@ fn share_done(progress: &Path) -> f64 {
     let parsed = text.trim().split_once('/').and_then(|(done, all)| Some((done.parse().ok()?, all.parse().ok()?)));
     let (done, all): (f64, f64) = parsed.unwrap_or((0.0, 1.0));
     if all > 0.0 { done / all } else { 0.0 }
-}
-
-/// A fresh key for the pseudonyms of this run: 64 letters of 4 random bits each.
-fn pseudonym_key() -> Result<String> {
-    let mut bytes = [0_u8; 64];
-    let mut random = fs::File::open("/dev/urandom").context("open /dev/urandom for the key of the pseudonyms")?;
-    std::io::Read::read_exact(&mut random, &mut bytes).context("read /dev/urandom")?;
-    Ok(bytes.iter().map(|byte| char::from(b'a' + byte % 16)).collect())
-}
-
-/// One of the three services as a process.
-struct Service {
-    name: &'static str,
-    port: u16,
-    log: PathBuf,
-    command: Command,
-    process: Option<Process>,
-}
-
-impl Service {
-    fn new(
-        name: &'static str,
-        port: u16,
-        folder: &Path,
-        kafka: &str,
-        clickhouse: &str,
-        key_file: &Path,
-    ) -> Result<Self> {
-        let mut command = Command::new(shell::target()?.join("fast").join(name));
-        command.current_dir(shell::root()?);
-        command.env("BACKSTOP_KAFKA__BROKERS", kafka);
-        command.env("BACKSTOP_METRICS__ADDRESS", format!("127.0.0.1:{port}"));
-        // The city waits for each day at the end of the pipeline, so a day should not cost four long transactions.
-        command.env("BACKSTOP_WORKER__TRANSACTION_MS", "25");
-        if name == "ingest" {
-            command.env("BACKSTOP_INGEST__KEY_FILE", key_file).env("BACKSTOP_INGEST__SCHEMAS", "schemas/feeds");
-        }
-        if name == "alert" {
-            command.env("BACKSTOP_CLICKHOUSE__URL", clickhouse);
-        }
-        let log = folder.join(format!("{name}.log"));
-        Ok(Self { name, port, log, command, process: None })
-    }
-
-    fn start(&mut self) -> Result<()> {
-        self.process = Some(Process::start(self.name, &self.command, &self.log, Life::WithThisProgram)?);
-        Ok(())
-    }
-
-    fn wait_ready(&mut self) -> Result<()> {
-        let url = format!("http://127.0.0.1:{}/health/ready", self.port);
-        let Some(process) = &mut self.process else { bail!("{} was not started", self.name) };
-        process.wait_until(READY_LIMIT, || servers::http_ok(&url))
-    }
-
-    fn ended(&mut self) -> Option<String> {
-        self.process.as_mut().and_then(Process::ended)
-    }
-
-    fn tail(&self) -> String {
-        self.process.as_ref().map(Process::log_tail).unwrap_or_default()
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.end();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use crate::servers::{Life, Options, Server, Stack, Targets};
 use crate::shell::{self, cargo, run, run_quietly, say};
+use crate::soak::{self, SoakArguments};
 use crate::{cache, deploy_check, packages, tidy};
 
 /// The version of `cargo deny` that is installed when there is none.
@@ -50,6 +51,8 @@ enum Step {
     Build,
     /// End to end on a real Kafka and ClickHouse.
     EndToEnd,
+    /// A short soak: services, servers and networks die under a steady load.
+    Soak,
 }
 
 impl Step {
@@ -66,6 +69,7 @@ impl Step {
             Self::Unit => run(cargo()?.args(["test", "--workspace", "--exclude", "proof"])),
             Self::Build => build_for_tests(),
             Self::EndToEnd => end_to_end(),
+            Self::Soak => soak::soak(&SoakArguments::short()),
         }
     }
 
@@ -131,7 +135,8 @@ fn end_to_end() -> Result<()> {
     let binaries = shell::target()?.join("fast");
     let folder = shell::target()?.join(format!("stacks/test-{}", std::process::id()));
     let servers = vec![Server::Kafka, Server::Clickhouse];
-    let options = Options { servers, targets: Targets::new(), secured: true, life: Life::WithThisProgram };
+    let options =
+        Options { servers, targets: Targets::new(), secured: true, proxied: None, life: Life::WithThisProgram };
     let stack = Stack::start(&folder, options)?;
     let xtask = shell::own_file()?;
     let outcome = REAL_TESTS.iter().try_for_each(|arguments| {

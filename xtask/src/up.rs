@@ -87,7 +87,8 @@ pub fn up(arguments: &UpArguments) -> Result<()> {
         targets.entry(job.clone()).or_default().push(address.clone());
     }
     let life = if arguments.foreground { Life::WithThisProgram } else { Life::Detached };
-    let options = Options { servers: arguments.servers.clone(), targets, secured: arguments.secured, life };
+    let options =
+        Options { servers: arguments.servers.clone(), targets, secured: arguments.secured, proxied: None, life };
     let mut stack = Stack::start(&folder, options)?;
     if !arguments.empty
         && let (Ok(kafka), Ok(clickhouse)) = (stack.kafka(), stack.clickhouse())

@@ -183,7 +183,7 @@ impl<'p> Cores<'p> {
             state,
             self.cases.get(&household),
             policy,
-            alert_core::Now { calendar, coverage: &coverage(household, calendar) },
+            alert_core::Now { coverage: &coverage(household, calendar), ..alert_core::Now::from(calendar) },
             occasion,
         );
         self.undecided.insert(household, undecided(&outcome));
@@ -222,7 +222,7 @@ impl<'p> Cores<'p> {
             let state = state(code(*house), picture);
             let policy = self.policies.of(state.household.county()).expect("every county has a policy");
             let heard = coverage(state.household, calendar);
-            let now = alert_core::Now { calendar, coverage: &heard };
+            let now = alert_core::Now { coverage: &heard, ..alert_core::Now::from(calendar) };
             let outcome = alert_core::evaluate(&state, None, policy, now, Occasion::News);
             not_known.insert(state.household, undecided(&outcome));
             open.extend(outcome.case.map(|case| (state.household, case)));

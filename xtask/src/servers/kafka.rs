@@ -58,16 +58,20 @@ fn pom() -> String {
     )
 }
 
-/// The command that runs Kafka on `ports` (clients, controller, and where it is wanted the secured listener) with its
-/// data in `folder`; formats it on first use.
-pub(super) fn command(folder: &Path, ports: &[u16]) -> Result<Command> {
+/// The command that runs Kafka on `ports` (clients, controller, and where they are wanted the secured listener and the
+/// one behind the proxy on port `proxied`) with its data in `folder`; formats it on first use.
+pub(super) fn command(folder: &Path, ports: &[u16], proxied: Option<u16>) -> Result<Command> {
     let libraries = fetch()?.join("libs/*");
-    let [port, controller_port, secured_port @ ..] = ports else { anyhow::bail!("Kafka needs two ports or three") };
+    let (ports, proxied) = match (proxied, ports.split_last()) {
+        (Some(proxy), Some((listener, others))) => (others, Some((*listener, proxy))),
+        _ => (ports, None),
+    };
+    let [port, controller_port, secured_port @ ..] = ports else { anyhow::bail!("Kafka needs two ports at least") };
     let settings = folder.join("server.properties");
     let data = folder.join("data");
     let logger = folder.join("log4j2.properties");
     fs::create_dir_all(&data).with_context(|| format!("create {}", data.display()))?;
-    let mut text = properties(&data, *port, *controller_port, secured_port.first().copied());
+    let mut text = properties(&data, *port, *controller_port, secured_port.first().copied(), proxied);
     if !secured_port.is_empty() {
         secured::prepare(folder)?;
         text.push_str(&secured::properties(folder));
@@ -91,17 +95,25 @@ pub(super) fn command(folder: &Path, ports: &[u16]) -> Result<Command> {
     Ok(server)
 }
 
-fn properties(data: &Path, port: u16, controller_port: u16, secured_port: Option<u16>) -> String {
+fn properties(
+    data: &Path,
+    port: u16,
+    controller_port: u16,
+    secured_port: Option<u16>,
+    proxied: Option<(u16, u16)>,
+) -> String {
     let data = data.display();
     let secured = secured_port.map_or_else(String::new, |port| format!(",SECURED://127.0.0.1:{port}"));
+    let named = |port: u16| format!(",PROXIED://127.0.0.1:{port}");
+    let (behind, proxy) = proxied.map_or_else(Default::default, |(listener, proxy)| (named(listener), named(proxy)));
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{secured}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secured}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{secured}{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secured}{proxy}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL,PROXIED:PLAINTEXT
 log.dirs={data}
 # One node keeps one copy of everything.
 offsets.topic.replication.factor=1

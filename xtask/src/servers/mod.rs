@@ -69,6 +69,8 @@ pub struct Options {
     pub targets: Targets,
     /// Whether Kafka also listens with TLS and a login, beside its open listener.
     pub secured: bool,
+    /// The port of a proxy in front of a further listener of Kafka: where Kafka sends the clients of that listener.
+    pub proxied: Option<u16>,
     /// Whether the servers end with this program.
     pub life: Life,
 }
@@ -77,7 +79,7 @@ impl Options {
     /// How many ports a server needs.
     fn ports_of(&self, server: Server) -> usize {
         match server {
-            Server::Kafka => 2 + usize::from(self.secured),
+            Server::Kafka => 2 + usize::from(self.secured) + usize::from(self.proxied.is_some()),
             Server::Clickhouse => 2,
             Server::Prometheus => 1,
         }
@@ -180,7 +182,7 @@ impl Stack {
         let processes = processes.collect();
         let servers = record.places.iter().map(|place| place.server).collect();
         let secured = record.secured.is_some();
-        let options = Options { servers, targets: record.targets, secured, life: Life::Detached };
+        let options = Options { servers, targets: record.targets, secured, proxied: None, life: Life::Detached };
         Ok(Self { folder, options, places: record.places, processes })
     }
 
@@ -197,8 +199,19 @@ impl Stack {
     /// # Errors
     /// When Kafka is not part of the stack or has no such listener.
     pub fn secured(&self) -> Result<Secured> {
-        let port = self.place(Server::Kafka)?.ports.get(2).copied().context("Kafka has no secured listener here")?;
+        let port = self.options.secured.then_some(self.place(Server::Kafka)?.ports.get(2).copied()).flatten();
+        let port = port.context("Kafka has no secured listener here")?;
         Ok(secured::access(&self.folder.join(Server::Kafka.name()), port))
+    }
+
+    /// `127.0.0.1:port` of Kafka's listener behind the proxy.
+    ///
+    /// # Errors
+    /// When Kafka is not part of the stack or has no such listener.
+    pub fn behind_proxy(&self) -> Result<String> {
+        let ports = &self.place(Server::Kafka)?.ports;
+        let port = self.options.proxied.and(ports.last()).context("Kafka has no listener for a proxy here")?;
+        Ok(format!("127.0.0.1:{port}"))
     }
 
     /// The URL of ClickHouse's HTTP interface, without a slash at its end.
@@ -259,10 +272,26 @@ impl Stack {
     /// # Errors
     /// When the server is not part of the stack, or is not ready in time.
     pub fn restart(&mut self, server: Server) -> Result<()> {
+        self.begin_again(server)?;
+        self.wait_ready(server)
+    }
+
+    /// Like [`Stack::restart`], without waiting until it answers.
+    ///
+    /// # Errors
+    /// When the server is not part of the stack, or cannot be started.
+    pub fn begin_again(&mut self, server: Server) -> Result<()> {
         self.stop(server)?;
         self.launch(server)?;
-        self.save()?;
-        self.wait_ready(server)
+        self.save()
+    }
+
+    /// Whether a server answers.
+    ///
+    /// # Errors
+    /// When the server is not part of the stack.
+    pub fn is_ready(&self, server: Server) -> Result<bool> {
+        Ok(server.ready(&self.place(server)?.ports).is_ok())
     }
 
     /// Waits until one of the servers ends by itself; the caller's own end comes by a signal.
@@ -300,7 +329,7 @@ impl Stack {
         let folder = self.folder.join(server.name());
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         let command = match server {
-            Server::Kafka => kafka::command(&folder, &ports),
+            Server::Kafka => kafka::command(&folder, &ports, self.options.proxied),
             Server::Clickhouse => clickhouse::command(&folder, &ports),
             Server::Prometheus => prometheus::command(&folder, &ports, &self.options.targets),
         }?;

@@ -166,6 +166,16 @@ impl Process {
         self.forget();
     }
 
+    /// SIGSTOP: it stands still, with its connections open, until [`Process::go_on`].
+    pub fn hold(&self) {
+        self.identity.send(Signal::STOP);
+    }
+
+    /// SIGCONT, after [`Process::hold`].
+    pub fn go_on(&self) {
+        self.identity.send(Signal::CONT);
+    }
+
     fn forget(&mut self) {
         if let Some(child) = &mut self.child {
             // Collects the exit status, so that no zombie stays; the process has ended already.
