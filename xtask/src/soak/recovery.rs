@@ -6,8 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::shell::say;
+
 /// How often ClickHouse is asked.
 const ASK_EVERY: Duration = Duration::from_millis(200);
+/// A recovery that takes longer is said.
+const SECONDS_SAID: f64 = 30.0;
 const QUERY: &str = "/?query=SELECT%20count()%20FROM%20backstop.entries";
 
 /// What must be reached.
@@ -88,8 +92,12 @@ impl Recovery {
                 Goal::Rows(goal) => *rows >= goal,
             };
             if is_over {
-                let seconds = seconds_max.entry(watch.fault).or_default();
-                *seconds = seconds.max(watch.since.elapsed().as_secs_f64());
+                let seconds = watch.since.elapsed().as_secs_f64();
+                let longest = seconds_max.entry(watch.fault).or_default();
+                *longest = longest.max(seconds);
+                if seconds > SECONDS_SAID {
+                    say(format!("          {seconds:.0} s until the run went on after: {}", watch.fault));
+                }
             }
             !is_over
         });
