@@ -22,7 +22,7 @@ const BOTTOM: f64 = 44.0;
 /// Steps of the scale at most.
 const STEPS_MAX: usize = 6;
 /// Width of a letter, as good as it is known, and room between two names.
-const LETTER: f64 = 7.4;
+const LETTER: f64 = 6.2;
 const BETWEEN: f64 = 14.0;
 /// Places up to which each bar has its number.
 const NUMBERED_MAX: usize = 14;
@@ -266,7 +266,7 @@ pub(super) fn number(value: usize) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -1,7 +1,7 @@
 //! What each side said, put together: findings from raised to ended, visits, and which findings of the two sides are
 //! the same. Pure. It knows no rule by name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use schemas::records::{Warning, WarningKind};
 use schemas::{Class, Day, HouseholdCode, Month};
@@ -90,7 +90,7 @@ pub(super) struct Side {
 impl Side {
     /// Puts together what was said from a day on. What stood before is none of it.
     pub(super) fn new(said: &[Said], known: &Known, from: Day) -> Self {
-        let mut open: HashMap<&str, usize> = HashMap::new();
+        let mut open: BTreeMap<&str, usize> = BTreeMap::new();
         let mut side = Self::default();
         for one in said {
             match one.kind {

@@ -1,7 +1,7 @@
 //! What a history says of its households beside warnings: their classes, villages, and what verifiers found at the door.
 //! It knows no policy.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use schemas::id::Village;
 use schemas::records::HouseholdState;
@@ -15,7 +15,7 @@ const CONFIRMED: &str = "confirmed";
 /// What is known.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    households: HashMap<HouseholdCode, Household>,
+    households: BTreeMap<HouseholdCode, Household>,
     /// How many households each village has.
     pub(super) villages: BTreeMap<Village, usize>,
 }

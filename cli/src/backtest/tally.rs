@@ -108,6 +108,9 @@ pub(super) fn tally(a: &Side, b: &Side, pairs: &[Pair], names: impl Fn(&About) -
     groups
 }
 
+/// What of a row is shown or hidden together, and about how many households it is.
+type Part = (fn(&mut Shown) -> &mut bool, fn(&Row) -> usize);
+
 /// What is shown of each group. Where one number of a row can be worked out from the others, it hides them; where one
 /// row alone is hidden, the total would tell it, so the next smallest is hidden with it.
 pub(super) fn shown(groups: &Groups) -> BTreeMap<String, Shown> {
@@ -120,7 +123,6 @@ pub(super) fn shown(groups: &Groups) -> BTreeMap<String, Shown> {
             (name.clone(), Shown { warnings, changes, visits })
         })
         .collect();
-    type Part = (fn(&mut Shown) -> &mut bool, fn(&Row) -> usize);
     let parts: [Part; 3] = [
         (|shown| &mut shown.warnings, |row| row.a.households().max(row.b.households())),
         (|shown| &mut shown.changes, |row| row.added.households().max(row.gone.households())),

@@ -290,8 +290,11 @@ rules:
     const CHILD: &str = "name: child\nversion: 1\ninherits: base\ncounties: [\"4310\"]\neffective_from: 2000-01-01\n";
     const ENGLISH: &str = "# A remark.\nlarge-spending = Large spending: { $value } yuan.\nother = Other.\n";
 
+    /// A text, and what takes its place.
+    type Change<'a> = (&'a str, &'a str);
+
     /// A folder of both policies and the sentences, with some text of it replaced, beside the project's default.
-    fn folder(changes: &[(&str, &str)]) -> tempfile::TempDir {
+    fn folder(changes: &[Change<'_>]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("wording")).expect("a folder");
         let default = Path::new(POLICIES).join("default.yaml");
@@ -311,7 +314,7 @@ rules:
     #[test]
     fn each_thing_that_differs_is_one_line_with_its_place() {
         let own = "effective_from: 2000-01-01\nlines: { 2025: 8700 }\n";
-        let rows: &[(&[(&str, &str)], &[&str])] = &[
+        let rows: &[(&[Change<'_>], &[&str])] = &[
             (&[], &[]),
             (&[("2025: 6000", "2025: 8700")], &["base, child: /lines/2025: 6000 -> 8700"]),
             (&[("2025: 6000", "2025: 6000, 2026: 9000")], &["base, child: /lines/2026: only in B: 9000"]),
