@@ -1,14 +1,16 @@
 //! The clients of the floor: set like those of the loop, so that the floor is the loop without any stage in it. It
 //! does not know what is read or written.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::topic;
@@ -93,26 +95,45 @@ pub(super) fn bytes(message: &impl Message) -> u64 {
 
 /// Writes records; in transactions where it was opened so.
 pub(super) struct Output {
-    pub(super) producer: BaseProducer,
+    pub(super) producer: BaseProducer<Losses>,
+}
+
+/// Counts the records that the brokers did not take in time: a bench of a topic with gaps would measure something else.
+#[derive(Default)]
+pub(super) struct Losses(AtomicU64);
+
+impl ClientContext for Losses {}
+
+impl ProducerContext for Losses {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Output {
     /// A producer that writes each record once and in order.
     pub(super) fn idempotent(brokers: &str) -> Result<Self> {
-        Self::create(config(brokers).set("enable.idempotence", "true"))
+        Self::create(config(brokers).set("enable.idempotence", "true").set("message.timeout.ms", "120000"))
     }
 
     /// A producer that writes in transactions.
     pub(super) fn transactional(brokers: &str) -> Result<Self> {
-        let output =
-            Self::create(config(brokers).set("transactional.id", "bench").set("transaction.timeout.ms", "15000"))?;
+        let mut config = config(brokers);
+        config
+            .set("transactional.id", "bench")
+            .set("transaction.timeout.ms", "15000")
+            .set("message.timeout.ms", "10000");
+        let output = Self::create(&mut config)?;
         output.producer.init_transactions(CALL_LIMIT).context("begin with transactions")?;
         Ok(output)
     }
 
     fn create(config: &mut ClientConfig) -> Result<Self> {
         let producer = config
-            .set("message.timeout.ms", "10000")
             .set("linger.ms", "20")
             .set("batch.num.messages", "10000")
             .set("batch.size", "1000000")
@@ -122,14 +143,14 @@ impl Output {
             .set("queue.buffering.max.kbytes", "262144")
             .set("delivery.report.only.error", "true")
             .set("partitioner", "murmur2_random")
-            .create()
+            .create_with_context(Losses::default())
             .context("the Kafka client refuses its settings")?;
         Ok(Self { producer })
     }
 
     /// Hands a record to the client; waits while its queue is full. Without a partition the key decides.
     pub(super) fn send(&self, topic: &str, partition: Option<i32>, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-        let mut record = BaseRecord::<[u8], [u8]>::to(topic).key(key);
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).key(key);
         record.partition = partition;
         record.payload = value;
         loop {
@@ -144,16 +165,20 @@ impl Output {
         }
     }
 
-    /// Waits until everything is written. In short steps: the client's own flush looks again only after 100 ms, which
+    /// Waits until everything is written; an error where something was not. In short steps: the client's own flush looks again only after 100 ms, which
     /// would make that the least that a commit takes.
     pub(super) fn flush(&self) -> Result<()> {
         let begun = Instant::now();
         loop {
             match self.producer.flush(FLUSH_STEP) {
-                Ok(()) => return Ok(()),
+                Ok(()) => break,
                 Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if begun.elapsed() < CALL_LIMIT => {}
                 Err(error) => return Err(error).context("write what is queued"),
             }
+        }
+        match self.producer.context().0.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            lost => bail!("the brokers did not take {lost} records in time: is the machine too busy?"),
         }
     }
 }
