@@ -181,10 +181,11 @@ fn warnings(memory: &Memory) -> Vec<String> {
         }
         let is_right = match warning.kind {
             WarningKind::Raised => standing.insert(warning.warning_id.clone()),
-            WarningKind::Updated | WarningKind::Escalated => standing.contains(&warning.warning_id),
-            WarningKind::NoLongerMet | WarningKind::Withdrawn | WarningKind::Closed => {
-                standing.remove(&warning.warning_id)
-            }
+            // What a case rested on can stand on when the case is closed.
+            WarningKind::Updated | WarningKind::Closed => standing.contains(&warning.warning_id),
+            WarningKind::NoLongerMet | WarningKind::Withdrawn => standing.remove(&warning.warning_id),
+            // An overdue step belongs to the case that is open.
+            WarningKind::Escalated => Some(&warning.case_number) == open.get(&warning.household),
         };
         if !is_right {
             faults.push(format!("{:?} does not fit what stands: {name}", warning.kind));
