@@ -140,7 +140,7 @@ impl Maker {
 
     fn of_household(&mut self) {
         let (house, day, amount) = (self.house(), self.day(), self.amount());
-        let (source, event_type, lines) = match self.dice.below(5) {
+        let (source, event_type, lines) = match self.dice.below(6) {
             0 => {
                 let loss = line(Kind::Expense, Category::HouseLoss, Cause::Disaster, amount, day);
                 let seen = told(Kind::Incident, "disaster_loss", "house", Cause::Disaster, day);
@@ -156,9 +156,16 @@ impl Maker {
                 let graded = told(Kind::Status, "house_safety", grade, Cause::Other, day);
                 ("housing", "house_safety_graded", vec![graded])
             }
-            3 => {
-                let visit = told(Kind::Action, "follow_up_visit", "", Cause::Other, day);
-                ("rural-revitalisation", "follow_up_visit", vec![visit])
+            3 | 4 => {
+                let (code, value) = *self.dice.pick(&[
+                    ("follow_up_visit", "stable"),
+                    ("verification_result", "proposed_confirmed"),
+                    ("verification_result", "confirmed"),
+                    ("verification_result", "dismissed"),
+                    ("verification_result", "cleared"),
+                    ("assistance_measure", "allowance"),
+                ]);
+                ("rural-revitalisation", code, vec![told(Kind::Action, code, value, Cause::Other, day)])
             }
             _ => {
                 let report = told(Kind::Incident, "grid_report", "", Cause::Illness, day);
