@@ -1,7 +1,7 @@
 //! Compares what a scenario expects with what was found, and shows both side by side. It does not know where the
 //! warnings came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anyhow::Result;
@@ -88,13 +88,14 @@ pub(crate) fn differences(
     let mut taken = vec![false; relevant.len()];
     for expected in &expectations.warnings {
         let household = names.household(&expected.household)?;
-        let place = (0..relevant.len()).find(|place| !taken[*place] && fits(expected, household, relevant[*place]));
+        let place =
+            (0..relevant.len()).find(|place| !taken[*place] && fits(expected, (household, names), relevant[*place]));
         match place {
             Some(place) => taken[place] = true,
             None => differences.push(Difference {
                 household: expected.household.clone(),
                 expected: describe_expected(expected),
-                found: nearest(expected, household, &relevant, &taken),
+                found: nearest((expected, household), &relevant, &taken, names),
             }),
         }
     }
@@ -105,7 +106,7 @@ pub(crate) fn differences(
             differences.push(Difference {
                 household: silence.household.clone(),
                 expected: format!("{} is silent", silence.rule),
-                found: describe(warning),
+                found: describe(warning, names),
             });
         }
     }
@@ -113,14 +114,14 @@ pub(crate) fn differences(
         differences.push(Difference {
             household: names.name_of(warning.household).unwrap_or_default().to_owned(),
             expected: String::new(),
-            found: describe(warning),
+            found: describe(warning, names),
         });
     }
     differences.dedup();
     Ok(differences)
 }
 
-fn fits(expected: &Expectation, household: HouseholdCode, warning: &Warning) -> bool {
+fn fits(expected: &Expectation, (household, names): (HouseholdCode, &Names), warning: &Warning) -> bool {
     warning.household == household
         && warning.rule == expected.rule
         && expected.kind.is(warning.kind)
@@ -134,7 +135,14 @@ fn fits(expected: &Expectation, household: HouseholdCode, warning: &Warning) -> 
         && expected.due.is_none_or(|day| Some(day.0) == warning.due_day)
         && expected.verifier.as_ref().is_none_or(|verifier| *verifier == warning.verifier)
         && expected.post.as_ref().is_none_or(|post| *post == warning.post)
+        && expected.attached.is_none_or(|attached| attached != warning.attached_to.is_empty())
+        && expected.households.as_ref().is_none_or(|households| *households == named_in(warning, names))
         && expected.notes.as_ref().is_none_or(|notes| notes.iter().eq(notes_of(warning)))
+}
+
+/// The households that the warning of a village names.
+fn named_in(warning: &Warning, names: &Names) -> BTreeSet<String> {
+    warning.attached.iter().map(|code| names.name_of(*code).unwrap_or_default().to_owned()).collect()
 }
 
 /// What the verifier is told beside a warning.
@@ -142,10 +150,15 @@ fn notes_of(warning: &Warning) -> impl Iterator<Item = &String> {
     warning.notes.iter().map(|note| &note.sentence_en)
 }
 
-fn nearest(expected: &Expectation, household: HouseholdCode, found: &[&Warning], taken: &[bool]) -> String {
+fn nearest(
+    (expected, household): (&Expectation, HouseholdCode),
+    found: &[&Warning],
+    taken: &[bool],
+    names: &Names,
+) -> String {
     let free = || found.iter().zip(taken).filter(|(one, taken)| one.household == household && !**taken);
     let same_rule = free().find(|(one, _)| one.rule == expected.rule);
-    same_rule.map_or_else(|| "nothing of this rule".to_owned(), |(one, _)| describe(one))
+    same_rule.map_or_else(|| "nothing of this rule".to_owned(), |(one, _)| describe(one, names))
 }
 
 fn describe_expected(expected: &Expectation) -> String {
@@ -174,13 +187,21 @@ fn describe_expected(expected: &Expectation) -> String {
         Some(false) => text.push_str(" without a visit"),
         None => {}
     }
+    match expected.attached {
+        Some(true) => text.push_str(" attached"),
+        Some(false) => text.push_str(" not attached"),
+        None => {}
+    }
+    for household in expected.households.iter().flatten() {
+        let _ = write!(text, " {household}");
+    }
     for note in expected.notes.iter().flatten() {
         let _ = write!(text, " `{note}`");
     }
     text
 }
 
-fn describe(warning: &Warning) -> String {
+fn describe(warning: &Warning, names: &Names) -> String {
     let (rule, kind, level) = (&warning.rule, named(&warning.kind), warning.level.letter());
     let (value, cause, day) = (warning.value_fen, warning.cause.code(), warning.day);
     let occurred = warning.occurred_day;
@@ -192,6 +213,10 @@ fn describe(warning: &Warning) -> String {
         let _ = write!(text, " {word}");
     }
     text.push_str(if warning.asks_visit { " with a visit" } else { "" });
+    text.push_str(if warning.attached_to.is_empty() { "" } else { " attached" });
+    for household in named_in(warning, names) {
+        let _ = write!(text, " {household}");
+    }
     for note in notes_of(warning) {
         let _ = write!(text, " `{note}`");
     }

@@ -1,7 +1,7 @@
 //! The format of a scenario file (documented in tests/README.md): households, dated events of the feeds, a calendar,
 //! what is expected and what must stay silent. It does not know how a scenario is run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::WarningKind;
 use schemas::{Category, Day, Month};
@@ -185,7 +185,7 @@ impl Operation {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expectation {
-    /// The household's name.
+    /// The household's name; `village` for a warning of the story's whole village.
     pub household: String,
     /// The rule.
     pub rule: String,
@@ -220,6 +220,12 @@ pub(crate) struct Expectation {
     /// The post that holds it.
     #[serde(default)]
     pub post: Option<String>,
+    /// Whether it is attached to a warning of its village.
+    #[serde(default)]
+    pub attached: Option<bool>,
+    /// The households that a warning of the village names: these and no other.
+    #[serde(default)]
+    pub households: Option<BTreeSet<String>>,
     /// What the verifier is told beside it, in English: these sentences and no other.
     #[serde(default)]
     pub notes: Option<Vec<String>>,

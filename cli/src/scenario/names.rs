@@ -14,6 +14,10 @@ const FIRST_BIRTH_YEAR: i32 = 1950;
 const BIRTH_MONTH_OF_OTHERS: u8 = 2;
 /// How many years members' births are spread over.
 const BIRTH_YEARS: i32 = 60;
+/// What the village of a story is called, where the story speaks of it: that of its households in its own county.
+const VILLAGE: &str = "village";
+/// The township of a story's village, and the first where each household lies in another one.
+const TOWNSHIP: usize = 100;
 
 /// Whom a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +36,17 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Gives households their codes and persons their numbers. `place` tells scenarios apart that run together: their
-    /// households lie in different villages.
+    /// Gives households their codes and persons their numbers. `place` tells scenarios apart that run together. Where a
+    /// story does not speak of its village each household lies in one of its own, so that what several have in common is
+    /// no matter of a village.
     pub(crate) fn new(scenario: &Scenario, place: u16) -> Result<Self> {
         let mut names = Self::default();
         let county = county_of(&scenario.county)?;
+        let is_together = speaks_of_village(scenario);
+        if is_together {
+            // A village has the code of its households with a serial that none of them has.
+            names.name_household(VILLAGE, code_of(county, TOWNSHIP, place, 0)?)?;
+        }
         let number = |name: &str, year: usize, month: u8, day: usize| {
             let year = FIRST_BIRTH_YEAR + year as i32 % BIRTH_YEARS;
             let birth = Day::of(year, month, 1 + (day % 28) as u8);
@@ -46,9 +56,8 @@ impl Names {
         };
         for (index, household) in scenario.households.iter().enumerate() {
             let own = household.county.as_deref().map(county_of).transpose()?.unwrap_or(county);
-            let code = format!("{own}100{place:03}{:04}", index + 1);
-            let code = HouseholdCode::parse(&code).with_context(|| format!("household code {code}"))?;
-            names.name_household(&household.name, code)?;
+            let township = if is_together { TOWNSHIP } else { TOWNSHIP + index };
+            names.name_household(&household.name, code_of(own, township, place, index + 1)?)?;
             for member in 1..=household.members {
                 let name = format!("{}.{member}", household.name);
                 let number = number(&name, usize::from(member), 1, index)?;
@@ -77,7 +86,7 @@ impl Names {
         Ok(())
     }
 
-    /// The code of a household.
+    /// The code of a household, or of the story's village.
     pub(crate) fn household(&self, name: &str) -> Result<HouseholdCode> {
         let known = || self.households.keys().cloned().collect::<Vec<_>>().join(", ");
         let code = self.households.get(name).copied();
@@ -103,6 +112,19 @@ impl Names {
     pub(crate) fn name_of(&self, code: HouseholdCode) -> Option<&str> {
         self.households.iter().find(|(_, one)| **one == code).map(|(name, _)| name.as_str())
     }
+}
+
+fn speaks_of_village(scenario: &Scenario) -> bool {
+    let of_variants = scenario.variants.values().filter_map(|differently| differently.expect.as_ref()).flatten();
+    let warned = scenario.expect.iter().chain(of_variants).map(|one| &one.household);
+    let silent = scenario.silent.iter().map(|one| &one.household);
+    let cases = scenario.cases.iter().map(|one| &one.household);
+    warned.chain(silent).chain(cases).any(|household| household == VILLAGE)
+}
+
+fn code_of(county: schemas::County, township: usize, place: u16, serial: usize) -> Result<HouseholdCode> {
+    let code = format!("{county}{township:03}{place:03}{serial:04}");
+    HouseholdCode::parse(&code).with_context(|| format!("household code {code}"))
 }
 
 fn county_of(digits: &str) -> Result<schemas::County> {

@@ -22,6 +22,9 @@ const SECOND_DAYS: i32 = 1;
 /// Amounts in yuan where the schema says fen: what the first, wrong version of an event has.
 const FEN_PER_YUAN: i64 = 100;
 
+/// What offices do about a case. They do it when they have heard of it: as much later as the news may be.
+const ACTS: [&str; 3] = ["verification_result", "assistance_measure", "follow_up_visit"];
+
 /// Event types that two departments have of the same paper.
 const SAME_PAPER: [[(&str, &str); 2]; 2] = [
     [("health-insurance", "medical_settlement"), ("health", "hospital_bill")],
@@ -78,9 +81,9 @@ impl Variant {
         let mut told = match self {
             Self::AsTold => told,
             Self::Twice => twice(told, scenario.end.0),
-            Self::OutOfOrder => out_of_order(told, first),
+            Self::OutOfOrder => out_of_order(told, first, self.later_days()),
             Self::Late => late(told),
-            Self::Corrected => corrected(&told, writers)?,
+            Self::Corrected => corrected(&acts_later(told, self.later_days()), writers)?,
             Self::TwoDepartments => two_departments(told, writers)?,
         };
         if self == Self::TwoDepartments && told.len() == plain {
@@ -104,18 +107,37 @@ fn twice(mut told: Vec<Told>, end: Day) -> Vec<Told> {
     told
 }
 
-fn out_of_order(mut told: Vec<Told>, first: Day) -> Vec<Told> {
+/// The same with what offices do so many days later.
+fn acts_later(mut told: Vec<Told>, days: i32) -> Vec<Told> {
+    for one in told.iter_mut().filter(|one| is_act(one)) {
+        one.occurred = one.occurred.plus(days);
+        one.reported = one.reported.plus(days);
+        one.published = one.published.plus(days);
+    }
+    told
+}
+
+fn is_act(told: &Told) -> bool {
+    ACTS.contains(&told.event.as_str())
+}
+
+fn out_of_order(told: Vec<Told>, first: Day, later_days: i32) -> Vec<Told> {
+    let (acts, mut told): (Vec<Told>, Vec<Told>) = told.into_iter().partition(is_act);
     for one in &mut told {
         let day = one.published.0 - first.0;
         let (block, place) = (day.div_euclid(BLOCK_DAYS), day.rem_euclid(BLOCK_DAYS));
         one.published = first.plus((block + 1) * BLOCK_DAYS + BLOCK_DAYS - 1 - place);
     }
     told.reverse();
+    told.extend(acts_later(acts, later_days));
     told
 }
 
 fn late(mut told: Vec<Told>) -> Vec<Told> {
     for one in &mut told {
+        if is_act(one) {
+            one.occurred = one.occurred.plus(LATE_DAYS);
+        }
         // What was published with the calendar's first day is as late as the rest, not later.
         one.reported = one.reported.plus(LATE_DAYS);
         one.published = one.published.plus(LATE_DAYS);
