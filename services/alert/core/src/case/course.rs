@@ -303,11 +303,14 @@ pub(super) fn action<'a>(file: &File, course: &'a Course, findings: &[Finding]) 
 }
 
 /// The first day, `from` on, on which a case is to be looked at without any news: its step is overdue, or a visit that
-/// was held back may be asked for.
+/// was held back may be asked for. A case for which nobody was asked yet is looked at every day.
 pub fn next_due(case: &Case, course: &Course, from: Day) -> Option<Day> {
     let has_request = case.findings.iter().any(|finding| finding.level.is_request());
     let is_highest = case.office.is_none_or(|office| office.above().is_none());
     let overdue = case.due_day.filter(|_| !is_highest).map(|due| due.plus(1).max(from));
     let held = case.visit.as_ref().filter(|_| has_request).map(|visit| again(visit, &course.visits));
-    [overdue, held.filter(|day| *day >= from)].into_iter().flatten().min()
+    // What is attached to a matter of the village is asked for when that ends, of which the household hears nothing.
+    let is_asked = case.visit.as_ref().zip(case.opened_day).is_some_and(|(visit, opened)| visit.day >= opened);
+    let attached = (case.step == Step::Raised && has_request && !is_asked).then_some(from);
+    [overdue, held.filter(|day| *day >= from), attached].into_iter().flatten().min()
 }

@@ -249,6 +249,19 @@ fn what_was_done_before_the_case_was_opened_does_not_count_for_it() {
 }
 
 #[test]
+fn what_is_attached_to_a_matter_of_the_village_is_asked_for_on_the_day_after_that_ends() {
+    let mut story = Story::new(4, &[Class::Delisted], "60000.00");
+    story.attached = vec![(Cause::Illness, "of the village".to_owned())];
+    story.spend("2025-02-10", Category::MedicalInpatient, Cause::Illness, "8000.00");
+    story.until("2025-02-19");
+    assert_eq!(said(&story, 0), ["R01 raised M", "R22 raised M"]);
+    story.attached.clear();
+    story.until("2025-02-20");
+    assert_eq!(said(&story, 2), ["R01 updated M visit"]);
+    assert_eq!(place(&story), (Step::Raised, Some("2025-02-27".to_owned()), Some(Office::Village)));
+}
+
+#[test]
 fn an_unusual_course_is_a_signal_to_the_county() {
     for (what, acts, until, found) in [
         ("no measure in a month", vec![("2025-02-13", VERIFIED, "confirmed")], "2025-03-15", vec!["R27 raised L"]),

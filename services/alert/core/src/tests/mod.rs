@@ -68,6 +68,7 @@ struct Story {
     case: Option<Case>,
     calendar: Calendar,
     coverage: Vec<Coverage>,
+    attached: Vec<(Cause, String)>,
     entries: i64,
     said: Vec<Said>,
     due: Option<Day>,
@@ -110,7 +111,8 @@ impl Story {
             event: Hash64(1),
         };
         let calendar = Calendar { first_closed_day: day(FIRST_CLOSED), day: day("2024-02-02") };
-        Self { policies, state, case: None, calendar, coverage: Vec::new(), entries: 0, said: Vec::new(), due: None }
+        let (coverage, attached, said) = (Vec::new(), Vec::new(), Vec::new());
+        Self { policies, state, case: None, calendar, coverage, attached, entries: 0, said, due: None }
     }
 
     /// Goes on to a day, evaluating at each day on which everybody is evaluated or the household is due.
@@ -263,7 +265,7 @@ impl Story {
     }
 
     fn now(&self) -> Now<'_> {
-        Now { coverage: &self.coverage, ..Now::from(self.calendar) }
+        Now { coverage: &self.coverage, attached: &self.attached, ..Now::from(self.calendar) }
     }
 
     /// What was said, but for overdue steps: nobody verifies in most stories, and those that are about it look at all of
