@@ -106,6 +106,20 @@ fn a_household_lies_in_the_county_of_the_story_or_in_its_own() {
 }
 
 #[test]
+fn households_lie_in_one_village_where_the_story_speaks_of_it() {
+    let named = |head: &str| {
+        let scenario: Scenario = serde_saphyr::from_str(&format!("{head}{BILL}")).expect("a scenario");
+        let names = Names::new(&scenario, 7).expect("named");
+        ["a", "b", "village"].map(|name| names.household(name).map_or_else(|_| String::new(), |code| code.to_string()))
+    };
+    assert_eq!(named(HEAD), ["1311021000070001", "1311021010070002", ""]);
+    let together = ["1311021000070001", "1311021000070002", "1311021000070000"];
+    for speaks in ["silent: [{ household: village, rule: R24 }]", "cases: [{ household: village, step: none }]"] {
+        assert_eq!(named(&HEAD.replace("expect: []", &format!("expect: []\n{speaks}"))), together, "{speaks}");
+    }
+}
+
+#[test]
 fn a_file_that_does_not_say_enough_is_refused_with_what_is_missing() {
     for (events, complaint) in [
         ("  - { op: retract, corrects: nobody, reported: 2024-05-02 }", "no event has the id `nobody`"),
@@ -181,6 +195,31 @@ fn each_variant_tells_a_bill_and_its_retraction_in_its_own_way() {
     ] {
         let told = told(&format!("{BILL}{retraction}"), variant).expect("told");
         assert_eq!(days(&told, "bill"), expected, "{}", variant.name());
+    }
+}
+
+#[test]
+fn what_offices_do_they_do_as_much_later_as_the_news_may_be() {
+    use Operation::{Correct, Upsert};
+    let verdict = "
+  - { department: rural-revitalisation, event: verification_result, id: act, day: 2024-05-06, about: a, fields: { verdict: confirmed } }";
+    let act = |day| row("act", Upsert, [day; 3]);
+    for (variant, expected) in [
+        (Variant::AsTold, vec![act("2024-05-06")]),
+        (Variant::Twice, vec![act("2024-05-06"), row("act", Upsert, ["2024-05-06", "2024-05-06", "2024-05-13"])]),
+        (Variant::OutOfOrder, vec![act("2024-06-02")]),
+        (Variant::Late, vec![act("2024-06-15")]),
+        (
+            Variant::Corrected,
+            vec![
+                row("act", Upsert, ["2024-05-06", "2024-05-07", "2024-05-07"]),
+                row("act-right", Correct, ["2024-05-07", "2024-05-08", "2024-05-08"]),
+            ],
+        ),
+        (Variant::TwoDepartments, vec![act("2024-05-06")]),
+    ] {
+        let told = told(&format!("{BILL}{verdict}"), variant).expect("told");
+        assert_eq!(days(&told, "act"), expected, "{}", variant.name());
     }
 }
 
