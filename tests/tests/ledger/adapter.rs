@@ -281,6 +281,9 @@ fn encoded(books: &mut Books, effect: &Effect<'_>) -> Option<(Vec<u8>, bool)> {
     None
 }
 
+/// Rules that look at the course of a case, not at the household.
+const OF_COURSE: [&str; 3] = ["R25", "R26", "R27"];
+
 fn undecided(outcome: &alert_core::Outcome) -> BTreeSet<String> {
     let not_known = outcome.standing_still.iter().filter(|(_, why)| *why == Why::NotKnown);
     not_known.map(|(rule, _)| rule.clone()).collect()
@@ -295,8 +298,10 @@ fn cases(cases: &BTreeMap<HouseholdCode, Case>, undecided: &BTreeMap<HouseholdCo
         let is_open = |case: &&Case| !matches!(case.step, CaseStep::None | CaseStep::Cleared);
         let level = |case: &Case| case.level.map(schemas::records::WarningLevel::letter);
         let open = case.filter(is_open).map(|case| (case.step, case.causes.clone(), level(case)));
+        let findings = findings.filter(|finding| !OF_COURSE.contains(&finding.rule.as_str()));
         let findings = findings.map(|finding| (finding.rule.clone(), finding.cause)).collect();
-        sights.insert(house, Sight { open, findings, undecided: rules.clone() });
+        let is_acted_on = case.is_some_and(|case| !case.acts.is_empty());
+        sights.insert(house, Sight { open, findings, undecided: rules.clone(), is_acted_on });
     }
     sights
 }

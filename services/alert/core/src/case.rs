@@ -184,7 +184,7 @@ pub fn next_due_of(household: &Household<'_>, case: Option<&Case>, from: Day) ->
     [of_rules, of_case, of_history, held].into_iter().flatten().min()
 }
 
-/// A visit that is asked for is said with the most urgent request: with what changed, else with one that goes on. What is
+/// A visit that is asked for is said with the most urgent request that changed, else with the most urgent that goes on. What is
 /// dismissed or cleared is said of every request that goes on.
 fn say_so_of_visit<'a>(
     household: (&Household<'_>, &'a Policy),
@@ -198,8 +198,7 @@ fn say_so_of_visit<'a>(
         let is_request = |change: &&mut Change<'_>| say::is_live(change.kind) && change.finding.level.is_request();
         let urgency = |finding: &Finding| (finding.level, std::cmp::Reverse(finding.rule.clone()));
         let urgent = changes.iter_mut().filter(is_request).max_by_key(|change| urgency(&change.finding));
-        let most = requests().map(|finding| finding.level).max();
-        if let Some(change) = urgent.filter(|change| Some(change.finding.level) == most) {
+        if let Some(change) = urgent {
             change.asks_visit = true;
         } else if let Some(finding) = requests().max_by_key(|finding| urgency(finding)) {
             let mut change = findings::goes_on(household, sights, finding, WarningKind::Updated);

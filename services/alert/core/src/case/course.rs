@@ -135,7 +135,7 @@ fn step(file: &File, course: &Course, findings: &[Finding], was_declared: bool) 
         (_, Some(Decision::Dismissed)) => Step::Dismissed,
         (_, Some(Decision::Confirmed)) if done.helped().is_some() => Step::Assisted,
         (_, Some(Decision::Confirmed)) => Step::Confirmed,
-        (_, None) if done.helped().is_some() && is_emergency(course, findings) => Step::Assisted,
+        (_, None) if done.helped().is_some() && is_emergency(file, course, findings) => Step::Assisted,
         // Help that came first stays help when the emergency is past.
         (Step::Assisted, None) if done.helped().is_some() => Step::Assisted,
         (_, None) if done.verified().is_some() => Step::Verifying,
@@ -150,10 +150,12 @@ fn confirmed(done: &Done<'_>) -> Step {
     if done.is_helped() { Step::Assisted } else { Step::Confirmed }
 }
 
-fn is_emergency(course: &Course, findings: &[Finding]) -> bool {
+/// Whether the visit that was last asked for is about an emergency, not about what came after one.
+fn is_emergency(file: &File, course: &Course, findings: &[Finding]) -> bool {
+    let Some(visit) = &file.visit else { return false };
     let is_one =
         |finding: &Finding| finding.level == WarningLevel::High && course.emergency.rules.contains(&finding.rule);
-    findings.iter().any(is_one)
+    findings.iter().filter(|finding| finding.since_day >= visit.day).any(is_one)
 }
 
 /// Whether a case is cleared without anybody saying so: a measure was recorded, income was above the line at the end of
@@ -285,7 +287,7 @@ fn due<'a>(file: &File, course: &'a Course, findings: &[Finding]) -> Option<(Day
     let decided = done.decided().map(|(_, day)| day);
     match file.step {
         Step::Raised if file.is_asked() => {
-            let is_emergency = is_emergency(course, findings);
+            let is_emergency = is_emergency(file, course, findings);
             let limit = if is_emergency { &course.emergency.help } else { &course.verify };
             file.visit.as_ref().map(|visit| (visit.day, limit))
         }

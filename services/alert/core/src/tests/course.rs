@@ -234,6 +234,10 @@ fn in_an_emergency_help_comes_first_and_the_verification_follows() {
     assert_eq!(place(&story), (Step::Assisted, Some("2025-02-26".to_owned()), Some(Office::Village)));
     story.act("2025-02-20", VERIFIED, "confirmed");
     assert_eq!(place(&story), (Step::Assisted, Some("2025-05-21".to_owned()), Some(Office::Village)));
+    // What comes after the emergency is verified as anything else.
+    story.incident("2025-05-19", "dropout_suspected", Cause::Schooling);
+    assert_eq!(place(&story), (Step::Raised, Some("2025-05-26".to_owned()), Some(Office::Village)));
+    assert_eq!(said(&story, story.said.len() - 1), ["R07 raised M visit"]);
 }
 
 #[test]
