@@ -205,7 +205,7 @@ fn what_is_forgotten_leaves_its_offsets() {
     }
     assert_eq!(memory.records("words"), []);
     say(&memory, &["c"]);
-    let offsets: Vec<i64> = memory.records("words").iter().map(crate::held::HeldRecord::offset).collect();
+    let offsets: Vec<i64> = memory.records("words").iter().map(HeldRecord::offset).collect();
     assert_eq!(offsets, [2]);
 }
 
