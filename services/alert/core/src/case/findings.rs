@@ -225,11 +225,11 @@ fn evidence(figure: &Figure) -> Vec<EntryId> {
 }
 
 /// Withdrawn where the news took back what the finding rested on; otherwise it is met no longer. An evaluation without
-/// news takes nothing back: what the state's last input reversed was looked at when it came. The sum of a month of which
-/// no entry is known one by one can only have fallen by what was taken back.
+/// news takes nothing back: what the state's last input reversed was looked at when it came. What rests on entries that are
+/// not known one by one, such as wages, has ended by what was taken back where anything was.
 fn ending(state: &HouseholdState, old: &Finding, occasion: Occasion) -> WarningKind {
     let rested_on = |entry: &EntryId| *entry == old.opening_entry || old.evidence.contains(entry);
-    let is_of_unknown_entries = old.month.is_some() && old.evidence.is_empty() && !state.reversed.is_empty();
+    let is_of_unknown_entries = old.evidence.is_empty() && !state.reversed.is_empty();
     if occasion == Occasion::News && (is_of_unknown_entries || state.reversed.iter().any(rested_on)) {
         WarningKind::Withdrawn
     } else {
