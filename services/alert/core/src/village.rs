@@ -170,12 +170,14 @@ pub fn attached(case: Option<&Case>) -> Vec<(Cause, String)> {
 }
 
 /// Decides what is one matter of a village and what is said about it. Its record has the village's own code.
+///
+/// `said`: what was just said of one of its households. A matter that ends with a withdrawal rested on what was withdrawn.
 pub fn evaluate(
     village: &Village,
-    code: HouseholdCode,
-    case: Option<&Case>,
+    (code, case): (HouseholdCode, Option<&Case>),
     policy: &Policy,
     calendar: Calendar,
+    said: &[Said],
 ) -> (Option<Case>, Vec<Said>) {
     let Some(share) = share(policy) else { return (None, Vec::new()) };
     let day = calendar.day;
@@ -186,9 +188,14 @@ pub fn evaluate(
     let causes: Vec<Cause> = old.iter().map(|finding| finding.cause).collect();
     let matters = village.matters(&share, &causes, day);
     let number = case.map_or(0, |case| case.number) + 1;
+    let is_withdrawn = |cause: Cause| {
+        let of_cause = said.iter().map(|said| &said.warning).filter(|warning| warning.cause == cause);
+        of_cause.into_iter().any(|warning| warning.kind == WarningKind::Withdrawn)
+    };
     let (mut findings, mut said) = (Vec::new(), Vec::new());
     for finding in old.iter().filter(|finding| !matters.contains_key(&finding.cause)) {
-        said.push(say(policy, &share, (code, finding), (WarningKind::NoLongerMet, number, day), &BTreeSet::new()));
+        let kind = if is_withdrawn(finding.cause) { WarningKind::Withdrawn } else { WarningKind::NoLongerMet };
+        said.push(say(policy, &share, (code, finding), (kind, number, day), &BTreeSet::new()));
     }
     for (cause, households) in &matters {
         let finding = old.iter().find(|finding| finding.cause == *cause).cloned();
@@ -249,7 +256,11 @@ fn say(
 ) -> Said {
     let rule = share.rule;
     let is_raised = kind == WarningKind::Raised;
-    let message = if is_raised { &rule.village_message } else { &policy.no_longer_met };
+    let message = match kind {
+        WarningKind::Raised => &rule.village_message,
+        WarningKind::Withdrawn => &policy.withdrawn,
+        _ => &policy.no_longer_met,
+    };
     let action = if is_raised { rule.action.as_str() } else { "" };
     let zero = Fen::ZERO;
     let (action_name, month) = (action.to_owned(), day.month());

@@ -187,7 +187,8 @@ impl AlertStage {
         if outcome.case.is_some() {
             partition.case_changed(state.household, policy)?;
             let known = partition.village(village, policy)?;
-            let (next, said) = village::evaluate(known, village, village_case.as_ref(), policy, calendar);
+            let (next, said) =
+                village::evaluate(known, (village, village_case.as_ref()), policy, calendar, &outcome.said);
             if let Some(next) = &next {
                 self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
             }

@@ -106,7 +106,7 @@ fn a_matter_of_the_village_ends_when_fewer_are_left_and_the_others_are_then_aske
     }
     city.run().expect("runs");
     let warnings = said(&city);
-    let ended = ["R23 Withdrawn 1", "R23 Withdrawn 2", "R24 NoLongerMet 0", "R23 Withdrawn 3"];
+    let ended = ["R23 Withdrawn 1", "R23 Withdrawn 2", "R24 Withdrawn 0", "R23 Withdrawn 3"];
     assert_eq!(lines(&warnings[before..]), ended);
     city.state(&next(next(struck(4, "2025-01-10"))));
     city.run().expect("runs");
