@@ -1,7 +1,7 @@
 //! Compares what two runs say: warnings by id and content, states and open cases as invariant 1 promises them. It does
 //! not know where either comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::HouseholdCode;
 use schemas::records::{Case, HouseholdState, Step};
@@ -14,6 +14,15 @@ pub(crate) type Warnings = BTreeMap<String, Vec<u8>>;
 pub(crate) fn different<K: Ord, V: PartialEq>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>) -> usize {
     let missing_or_other = one.iter().filter(|(key, value)| other.get(key) != Some(value)).count();
     missing_or_other + other.keys().filter(|key| !one.contains_key(key)).count()
+}
+
+/// The keys that differ.
+pub(super) fn keys_that_differ<K: Ord + Copy, V: PartialEq>(
+    one: &BTreeMap<K, V>,
+    other: &BTreeMap<K, V>,
+) -> BTreeSet<K> {
+    let keys = one.keys().chain(other.keys()).copied();
+    keys.filter(|key| one.get(key) != other.get(key)).collect()
 }
 
 /// A state less its numbering and evidence: what two interleavings of the feeds must agree on.
