@@ -2,10 +2,10 @@
 //! told to stop, and then the audit of the whole run. It knows nothing of what happens to the services: that is
 //! `cargo xtask soak`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use schemas::Day;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::audit::{self, AuditArgs, Findings};
 use crate::brokers::Brokers;
 use crate::calendar_watch::CalendarWatch;
+use crate::demo::live::write_progress;
 use crate::publish::Feeds;
 use crate::simulate::{City, CityArgs, FeedRecord};
 
@@ -88,7 +89,7 @@ fn publish(args: &SoakArgs) -> Result<u64> {
             departments.day(day.day, || day.iter())?;
         }
         days += 1;
-        write_progress(&args.progress_file, days)?;
+        write_progress(&args.progress_file, &days.to_string())?;
         loop {
             if args.until_file.exists() {
                 return Ok(days);
@@ -136,13 +137,6 @@ impl Departments {
             }
         }
     }
-}
-
-/// Written whole or not at all, since somebody reads it at any time.
-fn write_progress(path: &Path, days: u64) -> Result<()> {
-    let torn = path.with_extension("part");
-    std::fs::write(&torn, format!("{days}\n")).with_context(|| format!("write {}", torn.display()))?;
-    std::fs::rename(&torn, path).with_context(|| format!("rename {}", torn.display()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the pace of the load, and the interval at which a file is looked for")]

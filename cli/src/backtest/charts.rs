@@ -263,7 +263,11 @@ impl Scale {
 
 /// A number with its digits in groups of three.
 pub(super) fn number(value: usize) -> String {
-    let digits = value.to_string();
+    grouped(&value.to_string())
+}
+
+/// Digits in groups of three.
+pub(super) fn grouped(digits: &str) -> String {
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

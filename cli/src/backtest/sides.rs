@@ -8,6 +8,7 @@ use clap::Args;
 use schemas::feed::Catalogue;
 use serde_json::Value;
 
+use super::charts;
 use crate::policy;
 
 /// Which policies each side has.
@@ -114,14 +115,8 @@ fn label(paths: &[PathBuf], line: Option<&String>) -> String {
 /// The digits of an amount in groups of three.
 fn grouped(amount: &str) -> String {
     let (whole, cents) = amount.split_once('.').map_or((amount, None), |(whole, cents)| (whole, Some(cents)));
-    let mut text = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    cents.map_or_else(|| text.clone(), |cents| format!("{text}.{cents}"))
+    let whole = charts::grouped(whole);
+    cents.map_or_else(|| whole.clone(), |cents| format!("{whole}.{cents}"))
 }
 
 #[cfg(test)]

@@ -142,16 +142,16 @@ impl Show {
         bar.inc(1);
         bar.set_message(day.to_string());
         match &args.progress_file {
-            Some(path) => write_progress(path, day.0 - first.0 + 1, end.0 - first.0),
+            Some(path) => write_progress(path, &format!("{}/{}", day.0 - first.0 + 1, end.0 - first.0)),
             None => Ok(()),
         }
     }
 }
 
-/// Written whole or not at all, since somebody reads it at any time.
-fn write_progress(path: &Path, done: i32, all: i32) -> Result<()> {
+/// Says in a file how far a run is: written whole or not at all, since somebody reads it at any time.
+pub(crate) fn write_progress(path: &Path, progress: &str) -> Result<()> {
     let torn = path.with_extension("part");
-    std::fs::write(&torn, format!("{done}/{all}\n")).with_context(|| format!("write {}", torn.display()))?;
+    std::fs::write(&torn, format!("{progress}\n")).with_context(|| format!("write {}", torn.display()))?;
     std::fs::rename(&torn, path).with_context(|| format!("rename {}", torn.display()))
 }
 
