@@ -135,6 +135,13 @@ pub enum Step {
     Cleared,
 }
 
+impl Case {
+    /// The visit that was last asked for, 0 before the first.
+    pub fn round(&self) -> i32 {
+        self.visit.as_ref().map_or(0, |visit| visit.round)
+    }
+}
+
 impl Step {
     /// Whether a case at this step is open.
     pub const fn is_open(self) -> bool {

@@ -191,7 +191,7 @@ impl RowMapper for Cases {
             due_day: case.due_day.map(text),
             office: case.office.map_or("", Office::name),
             escalations: case.escalations,
-            round: case.visit.as_ref().map_or(0, |visit| visit.round),
+            round: case.round(),
             visit_day: case.visit.as_ref().map(|visit| visit.day.to_string()),
             closed_day: case.closed_day.map(text),
             acts: case.acts.iter().map(ActRow::of).collect(),

@@ -77,8 +77,13 @@ impl File {
 
     /// Whether the visit that this case waits for was asked for.
     fn is_asked(&self) -> bool {
-        self.visit.as_ref().is_some_and(|visit| self.opened_day.is_some_and(|opened| visit.day >= opened))
+        is_asked_since(self.visit.as_ref(), self.opened_day)
     }
+}
+
+/// Whether a visit was asked for since a case was opened.
+fn is_asked_since(visit: Option<&Visit>, opened_day: Option<Day>) -> bool {
+    visit.zip(opened_day).is_some_and(|(visit, opened)| visit.day >= opened)
 }
 
 /// The file of a household after what is found now and what offices did. `attached`: the causes that are one matter of its
@@ -252,10 +257,7 @@ fn limit(
     let due = due(file, course, findings);
     file.step_day = due.map(|(from, _)| from);
     let begun = (file.step, file.case_number, file.round(), file.step_day);
-    let is_same = case.is_some_and(|case| {
-        let round = case.visit.as_ref().map_or(0, |visit| visit.round);
-        begun == (case.step, case.case_number, round, case.step_day)
-    });
+    let is_same = case.is_some_and(|case| begun == (case.step, case.case_number, case.round(), case.step_day));
     let before = if is_same { file.escalations } else { 0 };
     (file.escalations, file.due_day, file.office) = (before, None, None);
     let Some((from, limit)) = due else { return false };
@@ -312,7 +314,7 @@ pub fn next_due(case: &Case, course: &Course, from: Day) -> Option<Day> {
     let overdue = case.due_day.filter(|_| !is_highest).map(|due| due.plus(1).max(from));
     let held = case.visit.as_ref().filter(|_| has_request).map(|visit| again(visit, &course.visits));
     // What is attached to a matter of the village is asked for when that ends, of which the household hears nothing.
-    let is_asked = case.visit.as_ref().zip(case.opened_day).is_some_and(|(visit, opened)| visit.day >= opened);
+    let is_asked = is_asked_since(case.visit.as_ref(), case.opened_day);
     let attached = (case.step == Step::Raised && has_request && !is_asked).then_some(from);
     [overdue, held.filter(|day| *day >= from), attached].into_iter().flatten().min()
 }

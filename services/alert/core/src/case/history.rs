@@ -16,8 +16,7 @@ pub(crate) fn is_odd<'a>(
     household: &Household<'a>,
 ) -> Option<(bool, Option<&'a Act>)> {
     let course = &household.policy.course;
-    let round = case.visit.as_ref().map_or(0, |visit| visit.round);
-    let done = Done::new(&case.acts, &course.acts, (case.case_number, round));
+    let done = Done::new(&case.acts, &course.acts, (case.case_number, case.round()));
     let behind = done.last_verification();
     match history {
         History::ClearedBelowLine if case.step == Step::Cleared => {

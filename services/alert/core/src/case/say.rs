@@ -81,7 +81,7 @@ fn post(household: &Household<'_>, office: Option<Office>) -> String {
 /// That a step is overdue, to the office that holds it from then on.
 pub(super) fn escalation(household: &Household<'_>, case: &Case, action: &str) -> Said {
     let (state, policy, day) = (household.state, household.policy, household.calendar.day);
-    let (course, round) = (&policy.course, case.visit.as_ref().map_or(0, |visit| visit.round));
+    let (course, round) = (&policy.course, case.round());
     let opening = step_entry(state.household, round, step_name(case.step));
     let (kind, id) = (WarningKind::Escalated, warning_id(state.household, &course.overdue_rule, opening));
     let nothing = event_figure(day.month(), Vec::new());
