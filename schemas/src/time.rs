@@ -38,7 +38,8 @@ impl Day {
         let julian = self.0.saturating_add(EPOCH_JULIAN_DAY);
         let date =
             time::Date::from_julian_day(julian).unwrap_or(if self.0 < 0 { time::Date::MIN } else { time::Date::MAX });
-        (date.year(), u8::from(date.month()), date.day())
+        let (year, month, day) = date.to_calendar_date();
+        (year, u8::from(month), day)
     }
 
     /// The month in which the day lies.

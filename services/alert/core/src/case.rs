@@ -33,7 +33,7 @@ pub enum Occasion {
 
 /// What an evaluation came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Outcome<'a> {
     /// The household's case, where it changed.
     pub case: Option<Case>,
     /// What is said: what ends, then the rest, each in the order of the rules; then what is overdue.
@@ -43,7 +43,7 @@ pub struct Outcome {
     /// The next day on which it is to be looked at without any news: a rule or a step of its case counts days until then.
     pub next_due: Option<Day>,
     /// The rules that stand still for the household, and why.
-    pub standing_still: Vec<(String, Why)>,
+    pub standing_still: Vec<(&'a str, Why)>,
 }
 
 /// Why a rule stands still.
@@ -77,13 +77,13 @@ pub struct Part {
 ///
 /// The same state, case, policy and calendar give the same outcome; a second evaluation right after gives nothing more.
 /// A state that is older than one that was evaluated already changes nothing.
-pub fn evaluate<'a>(
-    state: &'a HouseholdState,
+pub fn evaluate<'a, 'n>(
+    state: &HouseholdState,
     case: Option<&Case>,
     policy: &'a Policy,
-    now: impl Into<Now<'a>>,
+    now: impl Into<Now<'n>>,
     occasion: Occasion,
-) -> Outcome {
+) -> Outcome<'a> {
     let now = now.into();
     let household = Household::new(state, policy, now);
     let income_known = household.income_known;
@@ -129,12 +129,12 @@ pub fn evaluate<'a>(
     outcome(&household, case, (next, said), standing_still)
 }
 
-fn outcome(
+fn outcome<'a>(
     household: &Household<'_>,
     case: Option<&Case>,
     (next, said): (Case, Vec<Said>),
-    standing_still: Vec<(String, Why)>,
-) -> Outcome {
+    standing_still: Vec<(&'a str, Why)>,
+) -> Outcome<'a> {
     let has_changed = match case {
         Some(case) => !is_same(case, &next),
         None => !next.findings.is_empty(),

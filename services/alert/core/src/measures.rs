@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Sum};
+use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, MonthAmount, Sum};
 use schemas::{Category, Cause, County, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
@@ -130,10 +130,13 @@ impl<'a> Household<'a> {
     }
 
     /// The months of `span` in which there is something of a sum, in order.
-    pub fn months_with(&self, amounts: &Amounts, span: Span) -> BTreeSet<Month> {
+    pub fn months_with(&self, amounts: &Amounts, span: Span) -> Vec<Month> {
         let is_part = |sum: &&Sum| amounts.categories.contains(sum.category) || amounts.less.contains(sum.category);
-        let months = self.state.sums.iter().filter(is_part).flat_map(|sum| &sum.months).map(|one| one.month);
-        months.filter(|month| span.contains(*month)).collect()
+        let sums = self.state.sums.iter().filter(is_part);
+        let mut months: Vec<Month> = sums.flat_map(|sum| within(&sum.months, span)).map(|one| one.month).collect();
+        months.sort_unstable();
+        months.dedup();
+        months
     }
 
     /// A measure; `None` where there is nobody to share among.
@@ -272,7 +275,7 @@ impl<'a> Household<'a> {
                 return None;
             }
             let span = other.filter(|(categories, _)| categories.contains(sum.category)).map_or(span, |(_, span)| span);
-            let months = sum.months.iter().filter(|month| span.contains(month.month));
+            let months = within(&sum.months, span).iter();
             let total = months.fold(Fen::ZERO, |total, month| total.plus(month.amount_fen));
             let amount_fen = total.scaled(sign * span.times, span.over);
             let part = Contribution { category: sum.category, cause: sum.cause, amount_fen };
@@ -324,6 +327,12 @@ impl<'a> Household<'a> {
         let largest = fallen.map(|(category, fall)| (fall, std::cmp::Reverse(cause(category)))).max();
         largest.map_or(Cause::Other, |(_, std::cmp::Reverse(cause))| cause)
     }
+}
+
+/// Those of some months, in order, that lie within a span.
+fn within(months: &[MonthAmount], span: Span) -> &[MonthAmount] {
+    let from = &months[months.partition_point(|one| one.month < span.first)..];
+    &from[..from.partition_point(|one| one.month <= span.last)]
 }
 
 /// The feeds of which nothing came for a county since a month ended.

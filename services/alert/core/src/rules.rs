@@ -5,9 +5,6 @@ mod conditions;
 mod events;
 mod figures;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 pub use conditions::holds;
 use events::see_events;
 pub use events::{is_noted, next_due};
@@ -92,27 +89,32 @@ impl Figure {
 /// for events one per cause, and none where nothing happened. Sorted by month and cause. What is not met is told only where
 /// something was `found` before: then its figures say why that ends.
 pub fn see(rule: &Rule, household: &Household<'_>, found: bool) -> Vec<Seen> {
-    if rule.forms.iter().any(|form| form.test.is_event()) {
+    if rule.is_of_events() {
         return see_events(rule, household);
     }
-    let mut best: BTreeMap<Option<Month>, Seen> = BTreeMap::new();
-    for seen in rule.forms.iter().flat_map(|form| see_figures(rule, form, household, found)) {
-        let perhaps = seen.perhaps;
-        let month = seen.month;
-        match best.entry(month) {
-            Entry::Vacant(place) => {
-                place.insert(seen);
-            }
-            // What is not known keeps the figures of the form that comes first.
-            Entry::Occupied(mut place) if rank(seen.verdict) > rank(place.get().verdict) => match seen.verdict {
-                Verdict::Unknown => place.get_mut().verdict = Verdict::Unknown,
-                _ => *place.get_mut() = seen,
-            },
-            Entry::Occupied(_) => {}
+    let mut forms = rule.forms.iter();
+    let Some(first) = forms.next() else { return Vec::new() };
+    let mut best = see_figures(rule, first, household, found);
+    for seen in forms.flat_map(|form| see_figures(rule, form, household, found)) {
+        match best.binary_search_by_key(&seen.month, |best| best.month) {
+            Ok(at) => take_higher(&mut best[at], seen),
+            Err(at) => best.insert(at, seen),
         }
-        best.entry(month).and_modify(|best| best.perhaps = best.perhaps.max(perhaps));
     }
-    best.into_values().collect()
+    best
+}
+
+/// Of what two forms of a rule see of the same month the higher counts.
+fn take_higher(best: &mut Seen, seen: Seen) {
+    let perhaps = best.perhaps.max(seen.perhaps);
+    if rank(seen.verdict) > rank(best.verdict) {
+        match seen.verdict {
+            // What is not known keeps the figures of the form that comes first.
+            Verdict::Unknown => best.verdict = Verdict::Unknown,
+            _ => *best = seen,
+        }
+    }
+    best.perhaps = perhaps;
 }
 
 /// The higher, the more of the forms of a rule counts.

@@ -138,6 +138,7 @@ impl AlertStage {
         if partition.swept_whom() == Whom::WhoIsDue {
             self.find_who_is_due(partition)?;
         }
+        let mut last = None;
         for _ in 0..self.sweep_households_per_step {
             let Some(household) = partition.next_in_sweep() else {
                 partition.end_sweep();
@@ -146,20 +147,24 @@ impl AlertStage {
             if let Some(state) = partition.state(household)? {
                 let outcome = self.evaluate(partition, &state, calendar, Occasion::Calendar, outbox)?;
                 partition.swept(household, outcome.as_ref());
+                last = Some(household);
             }
+        }
+        if let Some(last) = last {
+            partition.swept_until(last);
         }
         Ok(Step::More)
     }
 
     /// Evaluates a household, keeps its case and says what follows. Nothing comes of it where no policy is for its county.
-    fn evaluate(
-        &mut self,
+    fn evaluate<'a>(
+        &'a mut self,
         partition: &mut AlertPartition,
-        state: &HouseholdState,
+        state: &'a HouseholdState,
         calendar: Calendar,
         occasion: Occasion,
         outbox: &mut Outbox,
-    ) -> Result<Option<Outcome>, String> {
+    ) -> Result<Option<Outcome<'a>>, String> {
         let policies: &PolicySet = self.policies.at(partition.progress.policies_offset, calendar.day);
         let Some(policy) = policies.of(state.household.county()) else {
             partition.progress.count("without_policy", "", i64::from(occasion == Occasion::News));

@@ -49,8 +49,16 @@ pub struct AlertPartition {
     due: Option<Due>,
     /// What is known of villages, as far as it was asked for; made anew after a restore or an abort.
     villages: BTreeMap<HouseholdCode, Village>,
-    /// For how many households of the sweep a rule stands still, by rule, county and why, as far as the open transaction
-    /// has found it and the progress does not say so yet.
+    /// What the open transaction has found in its sweep and the progress does not say yet.
+    found: Found,
+}
+
+/// What a sweep over everybody finds beside warnings.
+#[derive(Debug, Default)]
+struct Found {
+    /// Households whose income is not known.
+    income_unknown: i64,
+    /// For how many households a rule stands still, by rule, county and why.
     standing_still: BTreeMap<String, BTreeMap<(County, Why), i64>>,
 }
 
@@ -74,7 +82,7 @@ impl AlertPartition {
             sweep: None,
             due: None,
             villages: BTreeMap::new(),
-            standing_still: BTreeMap::new(),
+            found: Found::default(),
         }
     }
 
@@ -242,30 +250,38 @@ impl AlertPartition {
         }
     }
 
-    /// Notes that a household of the sweep is done.
-    pub(super) fn swept(&mut self, household: HouseholdCode, outcome: Option<&Outcome>) {
+    /// Notes what was found about a household of a sweep over everybody.
+    pub(super) fn swept(&mut self, household: HouseholdCode, outcome: Option<&Outcome<'_>>) {
         if self.swept_whom() == Whom::WhoIsDue {
-            self.progress.sweep_after = Some(format!("{DUE_PREFIX}{household}"));
             return;
         }
-        self.progress.sweep_after = Some(household.to_string());
         let is_known = outcome.is_some_and(|outcome| outcome.income_known);
-        self.progress.count(INCOME_UNKNOWN_SO_FAR, "", i64::from(!is_known));
+        self.found.income_unknown += i64::from(!is_known);
         let county = household.county();
         for (rule, why) in outcome.iter().flat_map(|outcome| &outcome.standing_still) {
             let key = (county, *why);
-            match self.standing_still.get_mut(rule) {
+            match self.found.standing_still.get_mut(*rule) {
                 Some(of_rule) => *of_rule.entry(key).or_default() += 1,
                 None => {
-                    self.standing_still.insert(rule.clone(), BTreeMap::from([(key, 1)]));
+                    self.found.standing_still.insert((*rule).to_owned(), BTreeMap::from([(key, 1)]));
                 }
             }
         }
     }
 
+    /// Notes that the sweep has come so far.
+    pub(super) fn swept_until(&mut self, household: HouseholdCode) {
+        let prefix = if self.swept_whom() == Whom::WhoIsDue { DUE_PREFIX } else { "" };
+        self.progress.sweep_after = Some(format!("{prefix}{household}"));
+    }
+
     /// Brings the progress up to date, before it is written or looked at.
     pub(super) fn settle_progress(&mut self) {
-        for (rule, of_rule) in std::mem::take(&mut self.standing_still) {
+        let Found { income_unknown, standing_still } = std::mem::take(&mut self.found);
+        if income_unknown > 0 {
+            self.progress.count(INCOME_UNKNOWN_SO_FAR, "", income_unknown);
+        }
+        for (rule, of_rule) in standing_still {
             for ((county, why), count) in of_rule {
                 let why = match why {
                     Why::SilentFeed => "silent_feed",
@@ -308,7 +324,7 @@ impl AlertPartition {
         self.sweep = None;
         self.due = None;
         self.villages.clear();
-        self.standing_still.clear();
+        self.found = Found::default();
     }
 
     pub(super) fn figures(&self, figures: &mut Figures) {

@@ -1,8 +1,6 @@
 //! What rules say about a household now against what they said before: findings that begin, change and end. It knows no
 //! rule by name and no step of a case.
 
-use std::collections::BTreeMap;
-
 use schemas::records::{Case, Finding, HouseholdState, WarningKind, WarningLevel};
 use schemas::{Cause, EntryId, Month};
 
@@ -35,6 +33,13 @@ pub(super) enum Kept {
     OfCourse,
 }
 
+impl Sights<'_> {
+    fn of(&self, key: Key<'_>) -> Option<&Seen> {
+        let found = self.seen.binary_search_by(|(other, _, _)| other.cmp(&key)).ok();
+        found.map(|at| &self.seen[at].2)
+    }
+}
+
 impl Kept {
     fn is_of(self, rule: Option<&Rule>) -> bool {
         let test = rule.and_then(|rule| rule.forms.first()).map(|form| &form.test);
@@ -48,12 +53,12 @@ impl Kept {
 
 /// By what findings are told apart: the rule, for rules of events the cause, and where each month is looked at by
 /// itself the month.
-type Key = (String, Option<Cause>, Option<Month>);
+type Key<'a> = (&'a str, Option<Cause>, Option<Month>);
 
 /// What the rules say about a household.
 pub(super) struct Sights<'a> {
-    /// What they see.
-    seen: BTreeMap<Key, (&'a Rule, Seen)>,
+    /// What they see, in the order of the keys.
+    seen: Vec<(Key<'a>, &'a Rule, Seen)>,
     /// Those that see nothing because a feed is silent: what they found stays as it is.
     blind: Vec<&'a str>,
 }
@@ -64,14 +69,14 @@ pub(super) fn look<'a>(
     policy: &'a Policy,
     case: Option<&Case>,
     kept: Kept,
-) -> (Sights<'a>, Vec<(String, Why)>) {
-    let (mut seen, mut blind, mut standing_still) = (BTreeMap::new(), Vec::new(), Vec::new());
+) -> (Sights<'a>, Vec<(&'a str, Why)>) {
+    let (mut seen, mut blind, mut standing_still) = (Vec::new(), Vec::new(), Vec::new());
     let is_empty = household.members <= 0;
     for rule in policy.rules.iter().filter(|rule| kept.is_of(Some(rule))) {
         let found = case.is_some_and(|case| case.findings.iter().any(|finding| finding.rule == rule.id));
         if !is_empty && household.is_any_silent(&rule.needs) {
             blind.push(rule.id.as_str());
-            standing_still.push((rule.id.clone(), Why::SilentFeed));
+            standing_still.push((rule.id.as_str(), Why::SilentFeed));
             continue;
         }
         let mut sights = see(rule, household, found);
@@ -83,11 +88,10 @@ pub(super) fn look<'a>(
             }
         }
         if sights.iter().any(|one| one.verdict == Verdict::Unknown) {
-            standing_still.push((rule.id.clone(), Why::NotKnown));
+            standing_still.push((rule.id.as_str(), Why::NotKnown));
         }
-        for one in sights {
-            seen.insert(key(policy, &rule.id, one.cause, one.month), (rule, one));
-        }
+        // The rules stand in the order of their ids, and what one of them sees in that of months and causes.
+        seen.extend(sights.into_iter().map(|one| (key(Some(rule), &rule.id, one.cause, one.month), rule, one)));
     }
     (Sights { seen, blind }, standing_still)
 }
@@ -99,17 +103,22 @@ pub(super) fn compare<'a>(
     case: Option<&Case>,
     (kept, occasion): (Kept, Occasion),
 ) -> (Vec<Finding>, Vec<Change<'a>>) {
-    let mut before: BTreeMap<Key, &Finding> = BTreeMap::new();
-    let findings = case.map_or(&[][..], |case| &case.findings);
-    for finding in findings.iter().filter(|finding| kept.is_of(policy.rule(&finding.rule))) {
-        before.insert(key(policy, &finding.rule, finding.cause, finding.month), finding);
+    let mut before: Vec<(Key<'_>, &Finding)> = Vec::new();
+    for finding in case.map_or(&[][..], |case| &case.findings) {
+        let rule = policy.rule(&finding.rule);
+        if kept.is_of(rule) {
+            before.push((key(rule, &finding.rule, finding.cause, finding.month), finding));
+        }
     }
-    let mut keys: Vec<&Key> = seen.keys().chain(before.keys()).collect();
-    keys.sort_unstable();
-    keys.dedup();
+    before.sort_by_key(|(key, _)| *key);
+    let (mut seen, mut before) = (seen.iter().peekable(), before.into_iter().peekable());
     let (mut findings, mut changes) = (Vec::new(), Vec::new());
-    for key in keys {
-        match (before.get(key), seen.get(key)) {
+    loop {
+        let keys = before.peek().map(|(key, _)| *key).into_iter().chain(seen.peek().map(|(key, _, _)| *key));
+        let Some(key) = keys.min() else { break };
+        let old = before.next_if(|(other, _)| *other == key).map(|(_, finding)| finding);
+        let now = seen.next_if(|(other, _, _)| *other == key).map(|(_, rule, seen)| (*rule, seen));
+        match (old, now) {
             (None, Some((rule, seen @ Seen { verdict: Verdict::Holds(level), figure, .. }))) => {
                 let finding = begin(household, rule, *level, seen);
                 changes.push(change(WarningKind::Raised, &finding, figure, Some(rule)));
@@ -124,8 +133,8 @@ pub(super) fn compare<'a>(
                 }
                 findings.push(finding);
             }
-            (Some(old), Some((_, Seen { verdict: Verdict::Unknown, .. }))) => findings.push((*old).clone()),
-            (Some(old), None) if blind.contains(&old.rule.as_str()) => findings.push((*old).clone()),
+            (Some(old), Some((_, Seen { verdict: Verdict::Unknown, .. }))) => findings.push(old.clone()),
+            (Some(old), None) if blind.contains(&old.rule.as_str()) => findings.push(old.clone()),
             (Some(old), found) => {
                 let kind = ending(household.state, old, occasion);
                 let figure = found.map_or_else(|| ended_figure(household, old), |(_, seen)| seen.figure.clone());
@@ -155,18 +164,19 @@ pub(super) fn merge(case: &mut Case, odd: Vec<Finding>) {
 /// What is said of a finding that goes on.
 pub(super) fn goes_on<'a>(
     (household, policy): (&Household<'_>, &'a Policy),
-    Sights { seen, .. }: &Sights<'a>,
+    sights: &Sights<'a>,
     finding: &Finding,
     kind: WarningKind,
 ) -> Change<'a> {
-    let seen = seen.get(&key(policy, &finding.rule, finding.cause, finding.month));
-    let figure = seen.map_or_else(|| ended_figure(household, finding), |(_, seen)| seen.figure.clone());
-    change(kind, finding, &figure, policy.rule(&finding.rule))
+    let rule = policy.rule(&finding.rule);
+    let seen = sights.of(key(rule, &finding.rule, finding.cause, finding.month));
+    let figure = seen.map_or_else(|| ended_figure(household, finding), |seen| seen.figure.clone());
+    change(kind, finding, &figure, rule)
 }
 
-fn key(policy: &Policy, rule: &str, cause: Cause, month: Option<Month>) -> Key {
-    let is_of_events = policy.rule(rule).is_some_and(|rule| rule.forms.iter().any(|form| form.test.is_event()));
-    (rule.to_owned(), is_of_events.then_some(cause), month)
+/// `rule`: none where the policy has it no longer.
+fn key<'a>(rule: Option<&Rule>, id: &'a str, cause: Cause, month: Option<Month>) -> Key<'a> {
+    (id, rule.is_some_and(Rule::is_of_events).then_some(cause), month)
 }
 
 fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure, rule: Option<&'a Rule>) -> Change<'a> {

@@ -110,6 +110,13 @@ pub struct Rule {
     pub department_message: String,
 }
 
+impl Rule {
+    /// Whether its findings are told apart by cause, as those of events are. Its forms are all of one sort.
+    pub fn is_of_events(&self) -> bool {
+        self.forms.first().is_some_and(|form| form.test.is_event())
+    }
+}
+
 /// One way in which a rule can be met.
 #[derive(Clone, Debug)]
 pub struct Form {

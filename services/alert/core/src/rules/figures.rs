@@ -45,7 +45,7 @@ fn see_months(sight: Sight<'_>, (amounts, reach): (&Amounts, Window)) -> Vec<See
     let is_upward = |row: &LevelRow| row.compare.as_ref().is_none_or(|compare| compare.comparator.is_upward());
     // Most months have nothing, which decides only where a small sum is asked for.
     let months: Vec<Month> = if form.levels.iter().all(is_upward) {
-        household.months_with(amounts, reach).into_iter().collect()
+        household.months_with(amounts, reach)
     } else {
         reach.months().collect()
     };

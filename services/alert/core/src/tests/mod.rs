@@ -295,9 +295,9 @@ fn add_sum(state: &mut HouseholdState, (category, cause): (Category, Cause), mon
         state.sums.len() - 1
     };
     let months = &mut state.sums[at].months;
-    match months.iter_mut().find(|one| one.month == month) {
-        Some(one) => one.amount_fen = one.amount_fen.plus(amount),
-        None => months.push(MonthAmount { month, amount_fen: amount }),
+    match months.binary_search_by_key(&month, |one| one.month) {
+        Ok(at) => months[at].amount_fen = months[at].amount_fen.plus(amount),
+        Err(at) => months.insert(at, MonthAmount { month, amount_fen: amount }),
     }
 }
 
