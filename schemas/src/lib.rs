@@ -13,5 +13,8 @@ pub mod words;
 pub use id::{County, EntryId, Hash64, HouseholdCode, PersonToken, Village};
 pub use money::Fen;
 pub use office::Office;
+/// Text that is mostly short, such as the codes of statuses and the names of departments: up to 23 bytes take no memory of
+/// their own, so that a state is read without asking for any.
+pub use smol_str::SmolStr as Text;
 pub use time::{Day, Month};
 pub use words::{Category, Cause, Class, Kind, Op, Reason};

@@ -29,7 +29,7 @@ pub(super) fn keys_that_differ<K: Ord + Copy, V: PartialEq>(
 pub(crate) fn picture(mut state: HouseholdState) -> HouseholdState {
     state.number = 0;
     state.event = Hash64(0);
-    state.source.clear();
+    state.source = schemas::Text::default();
     state.reversed.clear();
     state.evidence.clear();
     state

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::records::WarningLevel;
-use crate::{Cause, Day, EntryId, Fen, HouseholdCode, Month, Office};
+use crate::{Cause, Day, EntryId, Fen, HouseholdCode, Month, Office, Text};
 
 /// A household's case after its `number`th change. The record of a household without an open case is kept too: its
 /// findings at level L (signals) stand here, and so does what the next case must know of the last.
@@ -65,7 +65,7 @@ pub struct Visit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// The rule, such as `R01`.
-    pub rule: String,
+    pub rule: Text,
     /// Its figure.
     pub value_fen: Fen,
 }
@@ -80,9 +80,9 @@ pub struct Act {
     /// The visit that was last asked for when it became known, 0 before the first.
     pub round: i32,
     /// What was done, such as `verification_result`.
-    pub code: String,
+    pub code: Text,
     /// What it says, such as `confirmed`; may be empty.
-    pub value: String,
+    pub value: Text,
     /// The cause that it names.
     pub cause: Cause,
     /// The day on which it was done.
@@ -93,7 +93,7 @@ pub struct Act {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule, such as `R01`.
-    pub rule: String,
+    pub rule: Text,
     /// The warning that says so, the same from raised to closed (32 hex characters).
     pub warning_id: String,
     /// The entry that opened it.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
+use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken, Text};
 
 /// A household as it stands after its `number`th change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct HouseholdState {
     /// The entries that the input of this state took back: what tells a withdrawn warning from one no longer met.
     pub reversed: Vec<EntryId>,
     /// The department whose event made this state.
-    pub source: String,
+    pub source: Text,
     /// The event that made this state.
     pub event: Hash64,
 }
@@ -55,11 +55,11 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Which status, such as `house_safety` or `insured`.
-    pub code: String,
+    pub code: Text,
     /// The member whom it is about; none for the household.
     pub person: Option<PersonToken>,
     /// What it says.
-    pub value: String,
+    pub value: Text,
     /// Since when.
     pub day: Day,
     /// When it was reported, in milliseconds since 1970-01-01T00:00:00Z.
@@ -121,7 +121,7 @@ pub struct Evidence {
     /// The day for which it counts.
     pub day: Day,
     /// The department that said it.
-    pub source: String,
+    pub source: Text,
     /// The paper behind it.
     pub document: Option<Hash64>,
 }
@@ -134,9 +134,9 @@ pub struct Incident {
     /// Incident or action.
     pub kind: Kind,
     /// What happened, such as `casualty` or `grid_report`.
-    pub code: String,
+    pub code: Text,
     /// What it says; may be empty.
-    pub value: String,
+    pub value: Text,
     /// The cause.
     pub cause: Cause,
     /// The amount that goes with it, else 0.
@@ -146,5 +146,5 @@ pub struct Incident {
     /// The person, where one is named.
     pub person: Option<PersonToken>,
     /// The department that said it.
-    pub source: String,
+    pub source: Text,
 }

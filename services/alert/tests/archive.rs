@@ -160,7 +160,7 @@ fn case() -> Case {
         level: Some(WarningLevel::Medium),
         causes: vec![Cause::Disaster],
         findings: vec![Finding {
-            rule: "R08".to_owned(),
+            rule: "R08".into(),
             warning_id: "w".to_owned(),
             opening_entry: EntryId(5),
             since_day: Day(20_000),
@@ -183,8 +183,8 @@ fn case() -> Case {
             entry: EntryId(6),
             case_number: 1,
             round: 1,
-            code: "verification_result".to_owned(),
-            value: "proposed_confirmed".to_owned(),
+            code: "verification_result".into(),
+            value: "proposed_confirmed".into(),
             cause: Cause::Disaster,
             day: Day(20_001),
         }],
@@ -220,7 +220,7 @@ fn every_row_has_the_columns_of_its_table() {
         evidence: Vec::new(),
         incidents: Vec::new(),
         reversed: Vec::new(),
-        source: "health".to_owned(),
+        source: "health".into(),
         event: Hash64(1),
     };
     let states = rows(&HouseholdStates, &encoded(&state), &[]);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use runtime::memory::Memory;
 use schemas::codec;
 use schemas::records::{HouseholdState, PROGRESS_KEY};
-use schemas::{Hash64, Month};
+use schemas::{Hash64, Month, Text};
 
 use crate::history::Step;
 use crate::replay::{Latest, all, latest};
@@ -31,7 +31,7 @@ fn states(memory: &Memory, oldest: Option<Month>) -> BTreeMap<String, HouseholdS
     let mut states = BTreeMap::new();
     for value in latest(memory, "households.states").values().filter(|value| codec::is::<HouseholdState>(value)) {
         let mut state: HouseholdState = codec::decode(value).expect("a state");
-        (state.source, state.event) = (String::new(), Hash64(0));
+        (state.source, state.event) = (Text::default(), Hash64(0));
         state.reversed.clear();
         if let Some(oldest) = oldest {
             let wages = state.members.iter_mut().map(|member| &mut member.wages);

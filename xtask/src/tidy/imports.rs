@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "foldhash",
     "hashbrown",
     "smallvec",
+    "smol_str",
     "zerocopy",
     "thiserror",
 ];

@@ -19,14 +19,21 @@ pub(super) use write::Writer;
 /// Bytes of a number of 64 bits, 7 bits in each.
 const LONG_BYTES_MAX: usize = 10;
 
-/// Why a value cannot be read or written.
+/// Why a value cannot be read or written. It is as small as a pointer, so that a number that was read comes back in
+/// registers.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Fault(Box<str>);
+pub(super) struct Fault(Box<What>);
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct What(String);
 
 impl Fault {
-    fn new(what: impl Into<Box<str>>) -> Self {
-        Self(what.into())
+    #[cold]
+    fn new(what: impl Into<String>) -> Self {
+        Self(Box::new(What(what.into())))
     }
 }
 

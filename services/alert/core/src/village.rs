@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::{Case, Finding, HouseholdState, Step, Warning, WarningKind, WarningLevel};
-use schemas::{Cause, Day, Fen, HouseholdCode};
+use schemas::{Cause, Day, Fen, HouseholdCode, Text};
 
 use crate::calendar::Calendar;
 use crate::case::{Part, Said, is_held};
@@ -52,7 +52,7 @@ struct Share<'a> {
     percent: i64,
     days: i32,
     households_min: usize,
-    below: &'a [String],
+    below: &'a [Text],
     level: WarningLevel,
 }
 
@@ -271,7 +271,7 @@ fn say(
         kind,
         household: code,
         case_number: 0,
-        rule: rule.id.clone(),
+        rule: rule.id.to_string(),
         policy: policy.label.clone(),
         cause: finding.cause,
         level: finding.level,

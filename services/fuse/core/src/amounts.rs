@@ -113,7 +113,7 @@ fn note_evidence(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month
             cause: row.cause,
             amount_fen: row.amount_fen,
             day: row.day,
-            source: row.source.to_owned(),
+            source: row.source.into(),
             document: row.document,
         },
     );

@@ -31,13 +31,13 @@ pub(crate) fn apply(state: &mut HouseholdState, fact: &Fact<'_>, oldest: Option<
         Incident {
             entry: fact.entry,
             kind: fact.kind,
-            code: fact.code.to_owned(),
-            value: fact.value.to_owned(),
+            code: fact.code.into(),
+            value: fact.value.into(),
             cause: fact.cause,
             amount_fen: fact.amount_fen,
             day: fact.day,
             person: fact.person,
-            source: fact.source.to_owned(),
+            source: fact.source.into(),
         },
     );
 }

@@ -14,7 +14,7 @@ mod happened;
 mod people;
 
 use schemas::records::{Fact, HouseholdEntry, HouseholdState};
-use schemas::{Day, Kind, Month};
+use schemas::{Day, Kind, Month, Text};
 
 /// How many months before the current one are within the horizon (design section 5).
 pub const HORIZON_MONTHS: i32 = 25;
@@ -76,7 +76,7 @@ pub fn apply(state: Option<HouseholdState>, entry: &HouseholdEntry<'_>, oldest: 
     dropped.incidents += happened::bound(&mut state);
     people::derive(&mut state);
     state.number += 1;
-    entry.source.clone_into(&mut state.source);
+    state.source = entry.source.into();
     state.event = entry.event;
     let facts = entry.facts.iter().filter(|fact| fact.sign < 0).map(|fact| fact.entry);
     let rows = entry.rows.iter().filter(|row| row.sign < 0).map(|row| row.entry);
@@ -126,7 +126,7 @@ fn empty(entry: &HouseholdEntry<'_>) -> HouseholdState {
         evidence: Vec::new(),
         incidents: Vec::new(),
         reversed: Vec::new(),
-        source: String::new(),
+        source: Text::default(),
         event: entry.event,
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn apply_status(state: &mut HouseholdState, fact: &Fact<'_>) -> i64 {
         Ok(at) => {
             let held = &mut state.statuses[at];
             if order(fact) > (held.day, held.reported_at_ms, held.entry) {
-                fact.value.clone_into(&mut held.value);
+                held.value = fact.value.into();
                 held.day = fact.day;
                 held.reported_at_ms = fact.reported_at_ms;
                 held.cause = fact.cause;
@@ -58,9 +58,9 @@ pub(crate) fn apply_status(state: &mut HouseholdState, fact: &Fact<'_>) -> i64 {
         Err(at) => state.statuses.insert(
             at,
             Status {
-                code: fact.code.to_owned(),
+                code: fact.code.into(),
                 person: fact.person,
-                value: fact.value.to_owned(),
+                value: fact.value.into(),
                 day: fact.day,
                 reported_at_ms: fact.reported_at_ms,
                 cause: fact.cause,

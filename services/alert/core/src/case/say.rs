@@ -43,7 +43,7 @@ fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_numbe
         kind: *kind,
         household: state.household,
         case_number,
-        rule: finding.rule.clone(),
+        rule: finding.rule.to_string(),
         policy: policy.label.clone(),
         cause: finding.cause,
         level: finding.level,

@@ -32,7 +32,7 @@ impl Picture {
             let size = sizes.entry(&finding.rule).or_insert(finding.value_fen);
             *size = if is_upward(finding) { (*size).max(finding.value_fen) } else { (*size).min(finding.value_fen) };
         }
-        let size = |(rule, value_fen): (&str, Fen)| Size { rule: rule.to_owned(), value_fen };
+        let size = |(rule, value_fen): (&str, Fen)| Size { rule: rule.into(), value_fen };
         Some(Self { level, causes, sizes: sizes.into_iter().map(size).collect() })
     }
 
@@ -106,7 +106,7 @@ mod tests {
 
     fn finding(rule: &str, level: WarningLevel, cause: Cause, (value, threshold): (i64, i64)) -> Finding {
         Finding {
-            rule: rule.to_owned(),
+            rule: rule.into(),
             warning_id: String::new(),
             opening_entry: EntryId(1),
             since_day: Day(0),

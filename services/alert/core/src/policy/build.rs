@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schemas::{Category, Cause, Day, Fen};
+use schemas::{Category, Cause, Day, Fen, Text};
 use serde_json::{Map, Value};
 
 use super::conditions::number;
@@ -210,6 +210,11 @@ pub(super) fn causes(value: Option<&Value>) -> BTreeSet<Cause> {
 pub(super) fn texts(value: Option<&Value>) -> Vec<String> {
     let list = value.and_then(Value::as_array);
     list.into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+}
+
+/// The ids of rules, or the codes of events, of a list.
+pub(super) fn ids(value: Option<&Value>) -> Vec<Text> {
+    texts(value).into_iter().map(Text::from).collect()
 }
 
 /// The amounts that a sum, account or condition names; what is missing is a fault.

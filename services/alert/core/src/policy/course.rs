@@ -1,11 +1,11 @@
 //! What a policy says about the course of a case (domain section 5): limits, offices, visits, clearing. It does not know
 //! any case.
 
-use schemas::Office;
+use schemas::{Office, Text};
 use serde_json::Value;
 
 use super::Condition;
-use super::build::{message, texts};
+use super::build::{ids, message};
 use super::conditions::condition;
 use super::faults::Found;
 use crate::wording::{Figures, Wording, action_message};
@@ -45,7 +45,7 @@ pub struct ActCodes {
     /// A verification, with its verdict.
     pub verification: String,
     /// Measures of assistance.
-    pub measures: Vec<String>,
+    pub measures: Vec<Text>,
     /// A visit while the case is open.
     pub follow_up: String,
 }
@@ -67,7 +67,7 @@ pub struct Limit {
 #[derive(Clone, Debug)]
 pub struct Emergency {
     /// The rules whose findings of level H are such.
-    pub rules: Vec<String>,
+    pub rules: Vec<Text>,
     /// From the request to the first measure.
     pub help: Limit,
     /// From the measure to the verification.
@@ -118,7 +118,7 @@ pub(super) fn read(value: Option<&Value>, wording: &Wording, found: &mut Found) 
     Course {
         acts: ActCodes {
             verification: text(value.get("acts"), "verification"),
-            measures: texts(value.get("acts").and_then(|acts| acts.get("measures"))),
+            measures: ids(value.get("acts").and_then(|acts| acts.get("measures"))),
             follow_up: text(value.get("acts"), "follow_up"),
         },
         verify: found.at("limits", |found| limit(limits, "verify", found)),
@@ -126,7 +126,7 @@ pub(super) fn read(value: Option<&Value>, wording: &Wording, found: &mut Found) 
         help: found.at("limits", |found| limit(limits, "help", found)),
         follow_up: found.at("limits", |found| limit(limits, "follow_up", found)),
         emergency: Emergency {
-            rules: texts(emergency.and_then(|emergency| emergency.get("rules"))),
+            rules: ids(emergency.and_then(|emergency| emergency.get("rules"))),
             help: found.at("emergency", |found| limit(emergency, "help", found)),
             verify: found.at("emergency", |found| limit(emergency, "verify", found)),
         },

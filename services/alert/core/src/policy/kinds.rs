@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::build::{amounts, causes, texts, window};
+use super::build::{amounts, causes, ids, texts, window};
 use super::conditions::{code, instead, measure};
 use super::faults::Found;
 use super::{History, MeasureOf, Test};
@@ -33,7 +33,7 @@ pub(super) fn test(kind: &str, value: &Value, found: &mut Found) -> Option<Test>
         "village" => {
             let what = "`percent`, `days` and `households_min` say how many households of a village are one matter";
             let [percent, days, households_min] = numbers(value, ["percent", "days", "households_min"], what, found)?;
-            let (days, households_min, below) = (days as i32, households_min as usize, texts(value.get("below")));
+            let (days, households_min, below) = (days as i32, households_min as usize, ids(value.get("below")));
             Test::Village { percent, days, households_min, below }
         }
         "history" => {

@@ -32,7 +32,7 @@ pub use feed_words::unsaid;
 pub use holidays::{Holidays, WorkingDays};
 pub use posts::{Area, Post, Posts};
 use schemas::records::WarningLevel;
-use schemas::{Category, Cause, Class, Day, Fen};
+use schemas::{Category, Cause, Class, Day, Fen, Text};
 
 use crate::calendar::Window;
 use crate::wording::Wording;
@@ -91,7 +91,7 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Its id, such as `R01`.
-    pub id: String,
+    pub id: Text,
     /// Its forms, in the order of the policy.
     pub forms: Vec<Form>,
     /// The feeds without which it stands still: while one of them is silent in a county, nothing begins and nothing ends.
@@ -177,7 +177,7 @@ pub enum Test {
         /// ...and at least so many.
         households_min: usize,
         /// The rules that, of a listed household, tell of a life below the line: as many of such households count too.
-        below: Vec<String>,
+        below: Vec<Text>,
     },
     /// Members who had a wage and have none any longer: kind `missing_wage`.
     MissingWage {

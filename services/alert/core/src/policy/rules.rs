@@ -115,7 +115,7 @@ fn rule(id: &str, value: &Value, departments: &Departments, wording: &Wording, f
         found.at("wording", |found| found.at(key, |found| message(value.get("wording"), key, wording, found)))
     };
     Rule {
-        id: id.to_owned(),
+        id: id.into(),
         forms,
         needs: texts(value.get("needs")),
         cause,

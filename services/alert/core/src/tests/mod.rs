@@ -107,7 +107,7 @@ impl Story {
             evidence: Vec::new(),
             incidents: Vec::new(),
             reversed: Vec::new(),
-            source: "rural-revitalisation".to_owned(),
+            source: "rural-revitalisation".into(),
             event: Hash64(1),
         };
         let calendar = Calendar { first_closed_day: day(FIRST_CLOSED), day: day("2024-02-02") };
@@ -160,13 +160,13 @@ impl Story {
             state.incidents.push(Incident {
                 entry,
                 kind: Kind::Incident,
-                code: code.to_owned(),
-                value: value.to_owned(),
+                code: code.into(),
+                value: value.into(),
                 cause,
                 amount_fen: yuan(amount),
                 day: day(on),
                 person: None,
-                source: "rural-revitalisation".to_owned(),
+                source: "rural-revitalisation".into(),
             });
         })
     }
@@ -182,13 +182,13 @@ impl Story {
             state.incidents.push(Incident {
                 entry,
                 kind: Kind::Action,
-                code: code.to_owned(),
-                value: value.to_owned(),
+                code: code.into(),
+                value: value.into(),
                 cause: Cause::Other,
                 amount_fen: Fen::ZERO,
                 day: day(on),
                 person: None,
-                source: "rural-revitalisation".to_owned(),
+                source: "rural-revitalisation".into(),
             });
         })
     }
@@ -196,7 +196,7 @@ impl Story {
     fn status(&mut self, on: &str, code: &str, value: &str, cause: Cause) -> Vec<Warning> {
         self.news(on, |state, entry| {
             state.statuses.retain(|status| status.code != code);
-            let (code, value) = (code.to_owned(), value.to_owned());
+            let (code, value) = (code.into(), value.into());
             let day = day(on);
             state.statuses.push(Status { code, person: None, value, day, reported_at_ms: 0, cause, entry });
         })
@@ -207,7 +207,7 @@ impl Story {
         self.news(on, |state, entry| {
             let person = Some(PersonToken([member; 16]));
             state.statuses.retain(|status| status.code != code || status.person != person);
-            let (code, value) = (code.to_owned(), value.to_owned());
+            let (code, value) = (code.into(), value.into());
             state.statuses.push(Status { code, person, value, day: day(on), reported_at_ms: 0, cause, entry });
         })
     }
@@ -283,7 +283,7 @@ impl Story {
 fn add(state: &mut HouseholdState, entry: EntryId, what: (Category, Cause), on: Day, amount: Fen) {
     add_sum(state, what, on.month(), amount);
     let (category, cause) = what;
-    let source = "health-insurance".to_owned();
+    let source = "health-insurance".into();
     state.evidence.push(Evidence { entry, category, cause, amount_fen: amount, day: on, source, document: None });
 }
 

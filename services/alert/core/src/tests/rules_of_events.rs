@@ -174,7 +174,7 @@ fn a_member_who_is_not_insured_for_30_days_is_a_signal() {
     assert_eq!(shown(&story.until("2025-05-01")), ["R12 raised L"]);
     let withdrawn = story.news("2025-05-02", |state, _| {
         let status = state.statuses.iter_mut().find(|status| status.entry == entry).expect("it is there");
-        status.value = "true".to_owned();
+        status.value = "true".into();
         status.entry = schemas::EntryId(9_999);
         state.reversed.push(entry);
     });
