@@ -140,10 +140,16 @@ impl Serialize for Month {
 }
 
 impl<'de> Deserialize<'de> for Month {
+    #[inline]
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = i32::deserialize(deserializer)?;
-        Self::from_yyyymm(number).ok_or_else(|| serde::de::Error::custom(format!("{number} is no month (yyyymm)")))
+        Self::from_yyyymm(number).ok_or_else(|| no_month(number))
     }
+}
+
+#[cold]
+fn no_month<E: serde::de::Error>(number: i32) -> E {
+    E::custom(format!("{number} is no month (yyyymm)"))
 }
 
 #[cfg(test)]

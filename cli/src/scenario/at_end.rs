@@ -174,6 +174,6 @@ fn said(reading: Reading) -> String {
 
 fn sum(states: &[&HouseholdState], category: Category, month: Option<Month>) -> Fen {
     let sums = states.iter().flat_map(|state| &state.sums).filter(|sum| sum.category == category);
-    let months = sums.flat_map(|sum| &sum.months).filter(|one| month.is_none_or(|month| one.month == month));
+    let months = sums.flat_map(|sum| sum.months.iter()).filter(|one| month.is_none_or(|month| one.month == month));
     months.fold(Fen::ZERO, |total, one| total.plus(one.amount_fen))
 }

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken, Text};
+use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, PersonToken, Text};
+
+use super::monthly::MonthlyAmounts;
 
 /// A household as it stands after its `number`th change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +49,8 @@ pub struct Member {
     pub since_day: Day,
     /// Whether the person belonged to no household before: a newborn, or somebody new to the registers.
     pub is_first: bool,
-    /// The person's wages by month, in order; only months within the horizon and sums that are not zero.
-    pub wages: Vec<MonthAmount>,
+    /// The person's wages by month; only months within the horizon.
+    pub wages: MonthlyAmounts,
 }
 
 /// A fact that holds until the next one of its code.
@@ -94,17 +96,8 @@ pub struct Sum {
     pub category: Category,
     /// The cause.
     pub cause: Cause,
-    /// Its months, in order.
-    pub months: Vec<MonthAmount>,
-}
-
-/// The sum of one month.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MonthAmount {
-    /// The month.
-    pub month: Month,
-    /// The sum in fen.
-    pub amount_fen: Fen,
+    /// Its months.
+    pub months: MonthlyAmounts,
 }
 
 /// One expense that stands behind a sum.

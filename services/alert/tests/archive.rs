@@ -10,8 +10,8 @@ use runtime::archive::RowMapper;
 use runtime::stage::{Header, Record};
 use schemas::codec::{self, Recorded};
 use schemas::records::{
-    Act, Case, Contribution, DayClosed, Entry, ExplainRequest, Fact, Finding, HouseholdEntry, HouseholdState,
-    MonthAmount, Origin, Progress, Row, Scorecard, Step, SubjectEntry, Sum, Warning, WarningKind, WarningLevel,
+    Act, Case, Contribution, DayClosed, Entry, ExplainRequest, Fact, Finding, HouseholdEntry, HouseholdState, Origin,
+    Progress, Row, Scorecard, Step, SubjectEntry, Sum, Warning, WarningKind, WarningLevel,
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, Office, Op, PersonToken};
 use serde::Serialize;
@@ -215,7 +215,7 @@ fn every_row_has_the_columns_of_its_table() {
         sums: vec![Sum {
             category: Category::Wage,
             cause: Cause::Other,
-            months: vec![MonthAmount { month: Month::from_yyyymm(202_410).expect("a month"), amount_fen: Fen(7) }],
+            months: [(Month::from_yyyymm(202_410).expect("a month"), Fen(7))].into_iter().collect(),
         }],
         evidence: Vec::new(),
         incidents: Vec::new(),

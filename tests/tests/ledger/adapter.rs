@@ -284,9 +284,9 @@ fn encoded(books: &mut Books, effect: &Effect<'_>) -> Option<(Vec<u8>, bool)> {
 /// Rules that look at the course of a case, not at the household.
 const OF_COURSE: [&str; 3] = ["R25", "R26", "R27"];
 
-fn undecided(outcome: &alert_core::Outcome) -> BTreeSet<String> {
+fn undecided(outcome: &alert_core::Outcome<'_>) -> BTreeSet<String> {
     let not_known = outcome.standing_still.iter().filter(|(_, why)| *why == Why::NotKnown);
-    not_known.map(|(rule, _)| rule.clone()).collect()
+    not_known.map(|(rule, _)| (*rule).to_owned()).collect()
 }
 
 fn cases(cases: &BTreeMap<HouseholdCode, Case>, undecided: &BTreeMap<HouseholdCode, BTreeSet<String>>) -> Cases {
@@ -299,7 +299,7 @@ fn cases(cases: &BTreeMap<HouseholdCode, Case>, undecided: &BTreeMap<HouseholdCo
         let level = |case: &Case| case.level.map(schemas::records::WarningLevel::letter);
         let open = case.filter(is_open).map(|case| (case.step, case.causes.clone(), level(case)));
         let findings = findings.filter(|finding| !OF_COURSE.contains(&finding.rule.as_str()));
-        let findings = findings.map(|finding| (finding.rule.clone(), finding.cause)).collect();
+        let findings = findings.map(|finding| (finding.rule.to_string(), finding.cause)).collect();
         let is_acted_on = case.is_some_and(|case| !case.acts.is_empty());
         sights.insert(house, Sight { open, findings, undecided: rules.clone(), is_acted_on });
     }
@@ -318,13 +318,13 @@ fn picture(state: &HouseholdState) -> Picture {
     }
     for status in &state.statuses {
         let held = Held {
-            value: status.value.clone(),
+            value: status.value.to_string(),
             day: status.day,
             reported_at_ms: status.reported_at_ms,
             cause: status.cause,
             entry: status.entry,
         };
-        picture.statuses.insert((status.code.clone(), status.person.map(person)), held);
+        picture.statuses.insert((status.code.to_string(), status.person.map(person)), held);
     }
     picture.survey = state.survey.as_ref().map(|survey| Survey {
         day: survey.day,
@@ -335,7 +335,7 @@ fn picture(state: &HouseholdState) -> Picture {
         entry: survey.entry,
     });
     for sum in &state.sums {
-        for one in &sum.months {
+        for one in sum.months.iter() {
             picture.sums.insert((sum.category, sum.cause, one.month), one.amount_fen.0);
         }
     }
@@ -345,12 +345,12 @@ fn picture(state: &HouseholdState) -> Picture {
             day: incident.day,
             entry: if is_departure { EntryId(0) } else { incident.entry },
             kind: incident.kind,
-            code: incident.code.clone(),
-            value: incident.value.clone(),
+            code: incident.code.to_string(),
+            value: incident.value.to_string(),
             cause: incident.cause,
             amount_fen: incident.amount_fen.0,
             person: incident.person.map(person),
-            source: if is_departure { String::new() } else { incident.source.clone() },
+            source: if is_departure { String::new() } else { incident.source.to_string() },
         });
     }
     picture
@@ -362,26 +362,25 @@ fn state(household: HouseholdCode, picture: &Picture) -> HouseholdState {
     use schemas::{Fen, Hash64};
     let mut sums: Vec<r::Sum> = Vec::new();
     for ((category, cause, month), amount) in &picture.sums {
-        let one = r::MonthAmount { month: *month, amount_fen: Fen(*amount) };
         match sums.last_mut().filter(|sum| (sum.category, sum.cause) == (*category, *cause)) {
-            Some(sum) => sum.months.push(one),
-            None => sums.push(r::Sum { category: *category, cause: *cause, months: vec![one] }),
+            Some(sum) => sum.months.add(*month, Fen(*amount)),
+            None => sums.push(r::Sum {
+                category: *category,
+                cause: *cause,
+                months: [(*month, Fen(*amount))].into_iter().collect(),
+            }),
         }
     }
     let member = |(person, member): (&u8, &Member)| r::Member {
         person: token(*person),
         since_day: member.since_day,
         is_first: member.is_first,
-        wages: member
-            .wages
-            .iter()
-            .map(|(month, amount)| r::MonthAmount { month: *month, amount_fen: Fen(*amount) })
-            .collect(),
+        wages: member.wages.iter().map(|(month, amount)| (*month, Fen(*amount))).collect(),
     };
     let status = |((code, person), held): (&(String, Option<u8>), &Held)| r::Status {
-        code: code.clone(),
+        code: code.into(),
         person: person.map(token),
-        value: held.value.clone(),
+        value: held.value.as_str().into(),
         day: held.day,
         reported_at_ms: held.reported_at_ms,
         cause: held.cause,
@@ -390,13 +389,13 @@ fn state(household: HouseholdCode, picture: &Picture) -> HouseholdState {
     let incident = |one: &Happened| r::Incident {
         entry: one.entry,
         kind: one.kind,
-        code: one.code.clone(),
-        value: one.value.clone(),
+        code: one.code.as_str().into(),
+        value: one.value.as_str().into(),
         cause: one.cause,
         amount_fen: Fen(one.amount_fen),
         day: one.day,
         person: one.person.map(token),
-        source: one.source.clone(),
+        source: one.source.as_str().into(),
     };
     HouseholdState {
         number: 1,
@@ -418,7 +417,7 @@ fn state(household: HouseholdCode, picture: &Picture) -> HouseholdState {
         evidence: Vec::new(),
         incidents: picture.happened.iter().map(incident).collect(),
         reversed: Vec::new(),
-        source: String::new(),
+        source: schemas::Text::default(),
         event: Hash64(0),
     }
 }

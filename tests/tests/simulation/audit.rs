@@ -120,7 +120,7 @@ fn sums(memory: &Memory) -> Vec<String> {
     for value in latest(memory, "households.states").values().filter(|value| codec::is::<HouseholdState>(value)) {
         let state: HouseholdState = codec::decode(value).expect("a state");
         for sum in &state.sums {
-            for one in &sum.months {
+            for one in sum.months.iter() {
                 known.insert((state.household, sum.category, sum.cause, one.month), one.amount_fen.0);
             }
         }

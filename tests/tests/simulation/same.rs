@@ -36,7 +36,7 @@ fn states(memory: &Memory, oldest: Option<Month>) -> BTreeMap<String, HouseholdS
         if let Some(oldest) = oldest {
             let wages = state.members.iter_mut().map(|member| &mut member.wages);
             for months in state.sums.iter_mut().map(|sum| &mut sum.months).chain(wages) {
-                months.retain(|one| one.month >= oldest);
+                months.drop_before(oldest);
             }
             state.sums.retain(|sum| !sum.months.is_empty());
             state.evidence.retain(|one| one.day >= oldest.first_day());

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, MonthAmount, Sum};
+use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Sum};
 use schemas::{Category, Cause, County, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
@@ -133,7 +133,8 @@ impl<'a> Household<'a> {
     pub fn months_with(&self, amounts: &Amounts, span: Span) -> Vec<Month> {
         let is_part = |sum: &&Sum| amounts.categories.contains(sum.category) || amounts.less.contains(sum.category);
         let sums = self.state.sums.iter().filter(is_part);
-        let mut months: Vec<Month> = sums.flat_map(|sum| within(&sum.months, span)).map(|one| one.month).collect();
+        let mut months: Vec<Month> =
+            sums.flat_map(|sum| sum.months.within(span.first, span.last)).map(|one| one.month).collect();
         months.sort_unstable();
         months.dedup();
         months
@@ -170,8 +171,7 @@ impl<'a> Household<'a> {
         let span = self.span(income.window);
         let member = self.state.members.iter().find(|member| member.person == person);
         let wages = member.into_iter().filter(|_| income.categories.contains(Category::Wage));
-        let months = wages.flat_map(|member| &member.wages).filter(|one| span.contains(one.month));
-        months.fold(Fen::ZERO, |sum, one| sum.plus(one.amount_fen))
+        wages.map(|member| member.wages.total(span.first, span.last)).fold(Fen::ZERO, Fen::plus)
     }
 
     /// The member with the largest wages over the window of net income; of equal ones the first.
@@ -275,9 +275,7 @@ impl<'a> Household<'a> {
                 return None;
             }
             let span = other.filter(|(categories, _)| categories.contains(sum.category)).map_or(span, |(_, span)| span);
-            let months = within(&sum.months, span).iter();
-            let total = months.fold(Fen::ZERO, |total, month| total.plus(month.amount_fen));
-            let amount_fen = total.scaled(sign * span.times, span.over);
+            let amount_fen = sum.months.total(span.first, span.last).scaled(sign * span.times, span.over);
             let part = Contribution { category: sum.category, cause: sum.cause, amount_fen };
             (amount_fen != Fen::ZERO).then_some(part)
         })
@@ -285,10 +283,11 @@ impl<'a> Household<'a> {
 
     /// The entries behind a sum that are known one by one, largest first.
     pub fn evidence(&self, amounts: &Amounts, span: Span) -> Vec<&'a Evidence> {
+        let days = span.first.first_day()..=span.last.last_day();
         let counts = |one: &&Evidence| {
             amounts.categories.contains(one.category)
                 && (amounts.causes.is_empty() || amounts.causes.contains(&one.cause))
-                && span.contains(one.day.month())
+                && days.contains(&one.day)
         };
         let mut evidence: Vec<_> = self.state.evidence.iter().filter(counts).collect();
         evidence.sort_by_key(|one| (std::cmp::Reverse(one.amount_fen), one.entry));
@@ -314,25 +313,14 @@ impl<'a> Household<'a> {
         let mut falls: BTreeMap<Category, Fen> = BTreeMap::new();
         for sum in self.state.sums.iter().filter(|sum| income.categories.contains(sum.category)) {
             let fall = falls.entry(sum.category).or_default();
-            for month in &sum.months {
-                if before.contains(month.month) {
-                    *fall = fall.plus(month.amount_fen);
-                } else if now.contains(month.month) {
-                    *fall = fall.minus(month.amount_fen);
-                }
-            }
+            let total = |span: Span| sum.months.total(span.first, span.last);
+            *fall = fall.plus(total(before)).minus(total(now));
         }
         let cause = |category| self.policy.gap_causes.get(&category).copied().unwrap_or(Cause::Other);
         let fallen = falls.into_iter().filter(|(_, fall)| *fall > Fen::ZERO);
         let largest = fallen.map(|(category, fall)| (fall, std::cmp::Reverse(cause(category)))).max();
         largest.map_or(Cause::Other, |(_, std::cmp::Reverse(cause))| cause)
     }
-}
-
-/// Those of some months, in order, that lie within a span.
-fn within(months: &[MonthAmount], span: Span) -> &[MonthAmount] {
-    let from = &months[months.partition_point(|one| one.month < span.first)..];
-    &from[..from.partition_point(|one| one.month <= span.last)]
 }
 
 /// The feeds of which nothing came for a county since a month ended.

@@ -6,7 +6,7 @@ use runtime::stage::Placement;
 use runtime::worker::WorkerError;
 use schemas::codec;
 use schemas::records::{
-    Case, Coverage, DayClosed, Evidence, HouseholdState, Incident, Member, MonthAmount, PROGRESS_KEY, Progress, Sum,
+    Case, Coverage, DayClosed, Evidence, HouseholdState, Incident, Member, MonthlyAmounts, PROGRESS_KEY, Progress, Sum,
     Warning,
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, PersonToken};
@@ -161,7 +161,7 @@ pub(crate) fn household(serial: u64) -> HouseholdState {
             person: PersonToken([1; 16]),
             since_day: day("2020-01-01"),
             is_first: true,
-            wages: Vec::new(),
+            wages: MonthlyAmounts::default(),
         }],
         statuses: Vec::new(),
         provisional_members: 0,
@@ -170,7 +170,7 @@ pub(crate) fn household(serial: u64) -> HouseholdState {
         evidence: Vec::new(),
         incidents: Vec::new(),
         reversed: Vec::new(),
-        source: "health-insurance".to_owned(),
+        source: "health-insurance".into(),
         event: Hash64(1),
     }
 }
@@ -178,9 +178,17 @@ pub(crate) fn household(serial: u64) -> HouseholdState {
 pub(crate) fn with_bill(mut state: HouseholdState, on: &str, yuan: i64) -> HouseholdState {
     let (category, cause, amount_fen) = (Category::MedicalInpatient, Cause::Illness, Fen::from_yuan(yuan));
     let entry = EntryId(state.household.number() as i64 + state.number);
-    state.sums.push(Sum { category, cause, months: vec![MonthAmount { month: day(on).month(), amount_fen }] });
+    state.sums.push(Sum { category, cause, months: [(day(on).month(), amount_fen)].into_iter().collect() });
     let source = "health-insurance".to_owned();
-    state.evidence.push(Evidence { entry, category, cause, amount_fen, day: day(on), source, document: None });
+    state.evidence.push(Evidence {
+        entry,
+        category,
+        cause,
+        amount_fen,
+        day: day(on),
+        source: source.into(),
+        document: None,
+    });
     state
 }
 
@@ -193,13 +201,13 @@ pub(crate) fn with_report(mut state: HouseholdState, on: &str) -> HouseholdState
     state.incidents.push(Incident {
         entry: EntryId(state.household.number() as i64 + 7_000),
         kind: Kind::Incident,
-        code: "grid_report".to_owned(),
-        value: String::new(),
+        code: "grid_report".into(),
+        value: schemas::Text::default(),
         cause: Cause::Disaster,
         amount_fen: Fen::ZERO,
         day: day(on),
         person: None,
-        source: "rural-revitalisation".to_owned(),
+        source: "rural-revitalisation".into(),
     });
     state
 }

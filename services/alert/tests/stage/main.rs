@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use runtime::memory::{Pipeline, StageOptions};
 use runtime::worker::Bounds;
-use schemas::records::{HouseholdState, Member, Status, Step, Warning, WarningKind};
+use schemas::records::{HouseholdState, Member, MonthlyAmounts, Status, Step, Warning, WarningKind};
 use schemas::{Cause, EntryId, Fen, PersonToken};
 
 use city::{City, day, household, next, with_bill, with_report};
@@ -171,14 +171,14 @@ fn uninsured(serial: u64, january: u8) -> HouseholdState {
             person: person(number),
             since_day: day("2020-01-01"),
             is_first: true,
-            wages: Vec::new(),
+            wages: MonthlyAmounts::default(),
         })
         .to_vec();
     state.statuses = [(1, "true"), (2, "false")]
         .map(|(number, value)| Status {
-            code: "insured".to_owned(),
+            code: "insured".into(),
             person: Some(person(number)),
-            value: value.to_owned(),
+            value: value.into(),
             day: day(&format!("2025-01-{january:02}")),
             reported_at_ms: 0,
             cause: Cause::Other,

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use schemas::records::{Evidence, HouseholdState, MonthAmount, Row, Sum};
+use schemas::records::{Evidence, HouseholdState, MonthlyAmounts, Row, Sum};
 use schemas::{Category, Cause, Fen, Kind, Month};
 
 use crate::EVIDENCE_PER_CAUSE_MAX;
@@ -13,15 +13,15 @@ const SPREAD_MONTHS_MAX: i32 = 255;
 
 /// Drops the months before `oldest`.
 pub(crate) fn trim(state: &mut HouseholdState, oldest: Month) {
-    let is_old = |sum: &Sum| sum.months.first().is_none_or(|first| first.month < oldest);
+    let is_old = |sum: &Sum| sum.months.first_month().is_none_or(|first| first < oldest);
     if state.sums.iter().any(is_old) {
         for sum in &mut state.sums {
-            sum.months.retain(|one| one.month >= oldest);
+            sum.months.drop_before(oldest);
         }
         state.sums.retain(|sum| !sum.months.is_empty());
     }
     for member in &mut state.members {
-        member.wages.retain(|one| one.month >= oldest);
+        member.wages.drop_before(oldest);
     }
     let first_day = oldest.first_day();
     state.evidence.retain(|evidence| evidence.day >= first_day);
@@ -52,7 +52,7 @@ fn add_to_sums(sums: &mut Vec<Sum>, row: &Row<'_>, oldest: Option<Month>) {
 }
 
 /// Adds the amount evenly over its months, the fen that do not divide in the first.
-fn spread(sums: &mut Vec<MonthAmount>, row: &Row<'_>, oldest: Option<Month>) {
+fn spread(sums: &mut MonthlyAmounts, row: &Row<'_>, oldest: Option<Month>) {
     let months = row.months.clamp(1, SPREAD_MONTHS_MAX);
     let share = row.amount_fen.0 / i64::from(months);
     let first = row.amount_fen.0 - share * i64::from(months - 1);
@@ -60,7 +60,7 @@ fn spread(sums: &mut Vec<MonthAmount>, row: &Row<'_>, oldest: Option<Month>) {
         let month = row.month.plus(index);
         let amount = if index == 0 { first } else { share };
         if amount != 0 && oldest.is_none_or(|oldest| month >= oldest) {
-            add(sums, month, if row.sign > 0 { amount } else { -amount });
+            sums.add(month, Fen(if row.sign > 0 { amount } else { -amount }));
         }
     }
 }
@@ -70,21 +70,9 @@ fn place(sums: &mut Vec<Sum>, category: Category, cause: Cause) -> usize {
     match sums.binary_search_by_key(&(category, cause), |sum| (sum.category, sum.cause)) {
         Ok(at) => at,
         Err(at) => {
-            sums.insert(at, Sum { category, cause, months: Vec::new() });
+            sums.insert(at, Sum { category, cause, months: MonthlyAmounts::default() });
             at
         }
-    }
-}
-
-fn add(months: &mut Vec<MonthAmount>, month: Month, amount: i64) {
-    match months.binary_search_by_key(&month, |one| one.month) {
-        Ok(at) => {
-            months[at].amount_fen = months[at].amount_fen.plus(Fen(amount));
-            if months[at].amount_fen == Fen::ZERO {
-                months.remove(at);
-            }
-        }
-        Err(at) => months.insert(at, MonthAmount { month, amount_fen: Fen(amount) }),
     }
 }
 

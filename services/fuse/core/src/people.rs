@@ -1,7 +1,7 @@
 //! Who a household is and what holds for it: members, statuses, classes, registration, survey. It does not know what
 //! a status means, but for the one that names the classes.
 
-use schemas::records::{Fact, HouseholdState, Member, Status, Survey};
+use schemas::records::{Fact, HouseholdState, Member, MonthlyAmounts, Status, Survey};
 use schemas::{Class, Day, EntryId, Kind};
 
 use crate::{MEMBERS_MAX, STATUSES_MAX};
@@ -94,7 +94,9 @@ pub(crate) fn apply_membership(state: &mut HouseholdState, fact: &Fact<'_>, is_s
         (true, Ok(_)) | (false, Err(_)) => {}
         (true, Err(_)) if state.members.len() >= MEMBERS_MAX => return 1,
         (true, Err(at)) => {
-            state.members.insert(at, Member { person, since_day: fact.day, is_first, wages: Vec::new() });
+            state
+                .members
+                .insert(at, Member { person, since_day: fact.day, is_first, wages: MonthlyAmounts::default() });
         }
         (false, Ok(at)) if is_said_anew => state.members[at].since_day = DAY_TO_COME,
         (false, Ok(at)) => {

@@ -4,6 +4,7 @@
 mod book;
 mod build;
 mod categories;
+mod comparator;
 mod conditions;
 mod contradictions;
 mod course;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 pub use book::{Book, HOLIDAYS_KEY_PREFIX, Learned, POSTS_KEY_PREFIX, PolicySet, WORDING_KEY_PREFIX};
 pub use build::{Beside, build, check, joined};
 pub use categories::CategorySet;
+pub use comparator::Comparator;
 pub use course::{ActCodes, Clear, Course, Emergency, Limit, Visits};
 pub use document::{Counties, Document};
 pub use faults::{Fault, Faults};
@@ -313,52 +315,6 @@ pub struct Compare {
     pub comparator: Comparator,
     /// With what.
     pub threshold: Threshold,
-}
-
-/// How a figure is compared with a threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparator {
-    /// `>`
-    Above,
-    /// `>=`
-    AtLeast,
-    /// `<`
-    Below,
-    /// `<=`
-    AtMost,
-}
-
-impl Comparator {
-    /// Reads `>`, `>=`, `<` or `<=`.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            ">" => Some(Self::Above),
-            ">=" => Some(Self::AtLeast),
-            "<" => Some(Self::Below),
-            "<=" => Some(Self::AtMost),
-            _ => None,
-        }
-    }
-
-    /// Whether the figure is on the side that is asked for.
-    pub fn holds<T: Ord + Copy>(self, figure: T, threshold: T) -> bool {
-        match self {
-            Self::Above => figure > threshold,
-            Self::AtLeast => figure >= threshold,
-            Self::Below => figure < threshold,
-            Self::AtMost => figure <= threshold,
-        }
-    }
-
-    /// Whether it asks for a large figure.
-    pub const fn is_upward(self) -> bool {
-        matches!(self, Self::Above | Self::AtLeast)
-    }
-
-    /// How far the figure is on the side that is asked for; negative where it is not there.
-    pub fn margin(self, figure: Fen, threshold: Fen) -> Fen {
-        if self.is_upward() { figure.minus(threshold) } else { threshold.minus(figure) }
-    }
 }
 
 /// With what a figure is compared.

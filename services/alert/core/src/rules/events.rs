@@ -102,7 +102,7 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
             let last = now.first.plus(-1);
             let before = Span { first: last.plus(1 - before_months), last, ..now };
             let is_lost = |member: &&Member| {
-                let paid = |span: Span| member.wages.iter().filter(|one| span.contains(one.month)).count();
+                let paid = |span: Span| member.wages.within(span.first, span.last).count();
                 paid(now) == 0 && paid(before) >= *paid_months
             };
             let earners = state.members.iter().filter(is_lost);

@@ -54,7 +54,8 @@ fn a_registered_unemployment_is_a_lost_wage_and_is_withdrawn_with_it() {
     let mut story = two_earners(4, "1999", "3000");
     story.until("2025-02-20");
     let registered = story.news("2025-02-20", |state, entry| {
-        let (code, value, source) = ("unemployment_registered".into(), schemas::Text::default(), "human-resources".into());
+        let (code, value, source) =
+            ("unemployment_registered".into(), schemas::Text::default(), "human-resources".into());
         let (person, day) = (Some(state.members[1].person), super::day("2025-02-20"));
         let (kind, cause, amount_fen) = (schemas::Kind::Incident, Cause::UnstableWork, schemas::Fen::ZERO);
         let one = schemas::records::Incident { entry, kind, code, value, cause, amount_fen, day, person, source };

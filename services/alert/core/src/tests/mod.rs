@@ -13,7 +13,7 @@ mod silence;
 use std::sync::{Arc, LazyLock};
 
 use schemas::records::{
-    Case, Coverage, Evidence, HouseholdState, Incident, Member, MonthAmount, Status, Step, Sum, Survey, Warning,
+    Case, Coverage, Evidence, HouseholdState, Incident, Member, MonthlyAmounts, Status, Step, Sum, Survey, Warning,
     WarningKind,
 };
 use schemas::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken};
@@ -85,7 +85,7 @@ impl Story {
             person: PersonToken([token; 16]),
             since_day: day(REGISTERED),
             is_first: true,
-            wages: Vec::new(),
+            wages: MonthlyAmounts::default(),
         };
         let state = HouseholdState {
             number: 1,
@@ -238,7 +238,7 @@ impl Story {
             for month in (first.0..=last.0).map(Month) {
                 let amount_fen = yuan(amount);
                 add_sum(state, (Category::Wage, Cause::Other), month, amount_fen);
-                state.members[member].wages.push(MonthAmount { month, amount_fen });
+                state.members[member].wages.add(month, amount_fen);
             }
         })
     }
@@ -291,14 +291,10 @@ fn add_sum(state: &mut HouseholdState, (category, cause): (Category, Cause), mon
     let at = if let Some(at) = state.sums.iter().position(|sum| (sum.category, sum.cause) == (category, cause)) {
         at
     } else {
-        state.sums.push(Sum { category, cause, months: Vec::new() });
+        state.sums.push(Sum { category, cause, months: MonthlyAmounts::default() });
         state.sums.len() - 1
     };
-    let months = &mut state.sums[at].months;
-    match months.binary_search_by_key(&month, |one| one.month) {
-        Ok(at) => months[at].amount_fen = months[at].amount_fen.plus(amount),
-        Err(at) => months.insert(at, MonthAmount { month, amount_fen: amount }),
-    }
+    state.sums[at].months.add(month, amount);
 }
 
 /// Rule, kind and level of each warning, in order: `R01 raised M`.
