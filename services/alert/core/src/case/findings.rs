@@ -91,7 +91,9 @@ pub(super) fn look<'a>(
             standing_still.push((rule.id.as_str(), Why::NotKnown));
         }
         // The rules stand in the order of their ids, and what one of them sees in that of months and causes.
-        seen.extend(sights.into_iter().map(|one| (key(Some(rule), &rule.id, one.cause, one.month), rule, one)));
+        for one in sights {
+            seen.push((key(Some(rule), &rule.id, one.cause, one.month), rule, one));
+        }
     }
     (Sights { seen, blind }, standing_still)
 }

@@ -171,21 +171,18 @@ struct Lack<'a> {
 /// Who lacks a status: since another value of it was said, or since it was said of others of the household, or since
 /// they came.
 fn lacking<'a>(household: &Household<'a>, (code, values): (&str, &[String])) -> impl Iterator<Item = Lack<'a>> {
-    let state = household.state;
-    let said: Vec<&'a Status> = statuses(state, code).collect();
-    let first_said = said.iter().map(|status| status.day).min();
+    let said = statuses(household.state, code);
+    let first_said = said.clone().map(|status| status.day).min();
     let first_closed_day = household.calendar.first_closed_day;
-    let mut lacks = Vec::new();
-    for member in &state.members {
-        let status = said.iter().copied().find(|status| status.person == Some(member.person));
+    household.state.members.iter().filter_map(move |member| {
+        let status = said.clone().find(|status| status.person == Some(member.person));
         if status.is_some_and(|status| is_one_of(&status.value, values)) {
-            continue;
+            return None;
         }
         let since = status.map(|status| status.day).or(first_said);
         let since = since.max(Some(member.since_day)).unwrap_or_default().max(first_closed_day);
-        lacks.push(Lack { person: member.person, status, since, known: first_said.is_some() });
-    }
-    lacks.into_iter()
+        Some(Lack { person: member.person, status, since, known: first_said.is_some() })
+    })
 }
 
 /// The first day, `from` on, on which a rule that counts days can come to hold without any news.
@@ -201,8 +198,11 @@ pub fn next_due(household: &Household<'_>, from: Day) -> Option<Day> {
     due.min()
 }
 
-pub(super) fn statuses<'a>(state: &'a HouseholdState, code: &str) -> impl Iterator<Item = &'a Status> {
-    state.statuses.iter().filter(move |status| status.code == code)
+/// The statuses of a code; they stand in the order of their codes.
+pub(super) fn statuses<'a>(state: &'a HouseholdState, code: &str) -> std::slice::Iter<'a, Status> {
+    let from = state.statuses.partition_point(|status| status.code.as_str() < code);
+    let of_it = &state.statuses[from..];
+    of_it[..of_it.partition_point(|status| status.code == code)].iter()
 }
 
 pub(super) fn incidents<'a>(

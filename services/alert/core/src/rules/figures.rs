@@ -4,7 +4,7 @@
 use schemas::records::Contribution;
 use schemas::{Category, Cause, Fen, Month};
 
-use super::{Behind, EVIDENCE_MAX, Figure, Seen, Verdict, all, holds, rank};
+use super::{Behind, EVIDENCE_MAX, Figure, Seen, Verdict, all, event_figure, holds, rank};
 use crate::calendar::{Span, Window};
 use crate::measures::{Household, Reading, largest_cause};
 use crate::policy::{Amounts, CauseRule, Comparator, Compare, Form, LevelRow, Measure, MeasureOf, Rule, Test};
@@ -115,8 +115,15 @@ fn see_figure(sight: Sight<'_>, (reading, span, which): (Reading, Span, Option<W
             deciding = Some(row);
         }
     }
-    if !found && verdict == Verdict::NotMet {
-        return None;
+    let month = which.map(|which| which.month);
+    match verdict {
+        Verdict::NotMet if !found => return None,
+        // Nothing is said of it, so nobody asks for its figures.
+        Verdict::Unknown if !found => {
+            let figure = event_figure(span.last, Vec::new());
+            return Some(Seen { verdict, perhaps, cause: Cause::Other, month, figure });
+        }
+        _ => {}
     }
     let compare = deciding.or(fallback).or(form.levels.first()).and_then(|row| row.compare.as_ref());
     let figure = figure(&form.test, reading, compare, (household, span));
@@ -129,7 +136,7 @@ fn see_figure(sight: Sight<'_>, (reading, span, which): (Reading, Span, Option<W
         CauseRule::LargestGap => household.largest_gap(),
         CauseRule::AsReported => Cause::Other,
     };
-    Some(Seen { verdict, perhaps, cause, month: which.map(|which| which.month), figure })
+    Some(Seen { verdict, perhaps, cause, month, figure })
 }
 
 fn figure(

@@ -199,6 +199,7 @@ impl Story {
             let (code, value) = (code.into(), value.into());
             let day = day(on);
             state.statuses.push(Status { code, person: None, value, day, reported_at_ms: 0, cause, entry });
+            in_order(&mut state.statuses);
         })
     }
 
@@ -209,6 +210,7 @@ impl Story {
             state.statuses.retain(|status| status.code != code || status.person != person);
             let (code, value) = (code.into(), value.into());
             state.statuses.push(Status { code, person, value, day: day(on), reported_at_ms: 0, cause, entry });
+            in_order(&mut state.statuses);
         })
     }
 
@@ -285,6 +287,11 @@ fn add(state: &mut HouseholdState, entry: EntryId, what: (Category, Cause), on: 
     let (category, cause) = what;
     let source = "health-insurance".into();
     state.evidence.push(Evidence { entry, category, cause, amount_fen: amount, day: on, source, document: None });
+}
+
+/// Puts statuses in the order of a state.
+fn in_order(statuses: &mut [Status]) {
+    statuses.sort_by(|one, other| (&one.code, one.person).cmp(&(&other.code, other.person)));
 }
 
 fn add_sum(state: &mut HouseholdState, (category, cause): (Category, Cause), month: Month, amount: Fen) {

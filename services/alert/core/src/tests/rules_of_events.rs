@@ -170,7 +170,7 @@ fn a_member_who_is_not_insured_for_30_days_is_a_signal() {
 
     let raised = insured(&mut story, "2025-04-01", 1, "false");
     assert_eq!(shown(&raised), [""; 0]);
-    let entry = story.state.statuses.last().expect("it was said").entry;
+    let entry = story.state.statuses.iter().find(|status| status.value == "false").expect("it was said").entry;
     assert_eq!(shown(&story.until("2025-05-01")), ["R12 raised L"]);
     let withdrawn = story.news("2025-05-02", |state, _| {
         let status = state.statuses.iter_mut().find(|status| status.entry == entry).expect("it is there");
