@@ -8,7 +8,7 @@ use proof::{output, program, root, succeed};
 
 /// Each file of `tests/policies/broken` and of its folder `beside`, and what must be said of it: nothing more, nothing
 /// less.
-const BROKEN: [(&str, &str); 24] = [
+const BROKEN: [(&str, &str); 25] = [
     ("below_nothing", "/rules/5 (R06)/levels/0/threshold: no sum is below 0 yuan: it can never hold"),
     ("condition_against_itself", "/rules/2 (R03)/when: no household can meet this: its parts contradict one another"),
     (
@@ -52,6 +52,7 @@ const BROKEN: [(&str, &str); 24] = [
     ("unknown_field", "/: Additional properties are not allowed ('threshold' was unexpected)"),
     ("unsaid_grade", "/rules/R10/forms/1/levels/0/values/1: no feed says `E` of house_safety"),
     ("unsaid_incident", "/rules/R07/codes/1: no feed says `school_closed`: it can never hold"),
+    ("unsaid_member_change", "/rules/25 (R90)/levels/0/values/0: no change of members is `married`, only came or left"),
     (
         "wages_more_often_than_months",
         "/rules/15 (R16)/forms/0/paid_months: of 6 months (`before_months`) never 7 had a wage",

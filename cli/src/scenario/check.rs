@@ -138,6 +138,7 @@ fn fits(expected: &Expectation, (household, names): (HouseholdCode, &Names), war
         && expected.attached.is_none_or(|attached| attached != warning.attached_to.is_empty())
         && expected.households.as_ref().is_none_or(|households| *households == named_in(warning, names))
         && expected.notes.as_ref().is_none_or(|notes| notes.iter().eq(notes_of(warning)))
+        && expected.sentence.as_ref().is_none_or(|sentence| *sentence == warning.sentence_en)
 }
 
 /// The households that the warning of a village names.
@@ -195,8 +196,8 @@ fn describe_expected(expected: &Expectation) -> String {
     for household in expected.households.iter().flatten() {
         let _ = write!(text, " {household}");
     }
-    for note in expected.notes.iter().flatten() {
-        let _ = write!(text, " `{note}`");
+    for said in expected.notes.iter().flatten().chain(&expected.sentence) {
+        let _ = write!(text, " `{said}`");
     }
     text
 }
@@ -217,8 +218,8 @@ fn describe(warning: &Warning, names: &Names) -> String {
     for household in named_in(warning, names) {
         let _ = write!(text, " {household}");
     }
-    for note in notes_of(warning) {
-        let _ = write!(text, " `{note}`");
+    for said in notes_of(warning).chain([&warning.sentence_en]) {
+        let _ = write!(text, " `{said}`");
     }
     text
 }

@@ -229,6 +229,9 @@ pub(crate) struct Expectation {
     /// What the verifier is told beside it, in English: these sentences and no other.
     #[serde(default)]
     pub notes: Option<Vec<String>>,
+    /// What it says, in English.
+    #[serde(default)]
+    pub sentence: Option<String>,
 }
 
 /// A rule that must stay silent about a household.

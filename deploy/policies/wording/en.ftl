@@ -26,10 +26,13 @@ fallen-wages = The wages of this household have fallen to { $value } yuan in { $
 lost-wage = Somebody in this household who earned has no wage any longer. { $action }
 can-earn-less = A member of this household may need support to live and to work. { $action }
 lost-production = This household has lost a large part of what it produces. { $action }
+one-member-more = There is one member more in this household, who must live on what it has. { $action }
+one-member-less = There is one member less in this household, who may have earned for it. { $action }
 reported = The situation of this household was reported or applied for. { $action }
 
 no-longer-met = What was said about this household holds no longer. Nothing more is asked for because of it.
-withdrawn = What was said about this household rested on data that were corrected. Please disregard it.
+withdrawn = What was said about this household rested on data that were corrected or belong to another household. Please disregard it.
+member-gone = What was said about this household concerned a member who has left it or died. Nothing more is asked for because of it.
 
 overdue = A step of this household's case is overdue. { $action }
 case-dismissed = The case of this household was examined and dismissed. Nothing more is asked for because of this.

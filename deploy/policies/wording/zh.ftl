@@ -19,10 +19,13 @@ fallen-wages = 该户近{ $months }个月的工资降至 { $value } 元。{ $act
 lost-wage = 该户原有工资收入的成员已无工资。{ $action }
 can-earn-less = 该户有成员在生活和劳动上可能需要帮扶。{ $action }
 lost-production = 该户的生产遭受较大损失。{ $action }
+one-member-more = 该户增加了成员，收入需要供养更多的人。{ $action }
+one-member-less = 该户减少了成员，可能少了一份收入。{ $action }
 reported = 该户的情况已由网格员上报或自主申报。{ $action }
 
 no-longer-met = 该户的原预警条件已不再符合，无需再为此采取行动。
-withdrawn = 该户的原预警所依据的数据已更正，请不再处理。
+withdrawn = 该户的原预警所依据的数据已更正或已转到其他户，请不再处理。
+member-gone = 该户的原预警所涉及的成员已离开或去世，无需再为此采取行动。
 
 overdue = 该户的办理环节已超期。{ $action }
 case-dismissed = 该户的情况经核实不予纳入，无需再为此采取行动。

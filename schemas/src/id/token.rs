@@ -20,10 +20,19 @@ pub struct Hash64(pub i64);
 #[serde(transparent)]
 pub struct EntryId(pub i64);
 
+/// What the id of a stretch's end lies above that of its begin: beyond every ordinal and index.
+const END_OF_STRETCH: i64 = 1 << 40;
+
 impl EntryId {
     /// The entry at `index` of the subject record with this `ordinal` of the event.
     pub const fn of(event: Hash64, ordinal: i32, index: i32) -> Self {
         Self(event.0.wrapping_add(((ordinal as i64) << 8) | (index as i64 & 0xff)))
+    }
+
+    /// The entry that says that a member has gone, where this one said that he came.
+    #[must_use]
+    pub const fn end_of_stretch(self) -> Self {
+        Self(self.0.wrapping_add(END_OF_STRETCH))
     }
 }
 

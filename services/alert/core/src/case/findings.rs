@@ -1,8 +1,8 @@
 //! What rules say about a household now against what they said before: findings that begin, change and end. It knows no
 //! rule by name and no step of a case.
 
-use schemas::records::{Case, Finding, HouseholdState, WarningKind, WarningLevel};
-use schemas::{Cause, EntryId, Month};
+use schemas::records::{Case, Finding, HouseholdState, Incident, WarningKind, WarningLevel};
+use schemas::{Cause, EntryId, Kind, Month};
 
 use super::{Occasion, Why, say};
 use crate::calendar::Window;
@@ -20,6 +20,8 @@ pub(super) struct Change<'a> {
     pub(super) rule: Option<&'a Rule>,
     /// Whether a new visit is asked for with it.
     pub(super) asks_visit: bool,
+    /// Whether it ended because a member has left or died.
+    pub(super) is_member_gone: bool,
     /// The warning of the village that it is attached to; empty for none.
     pub(super) attached_to: String,
 }
@@ -140,7 +142,9 @@ pub(super) fn compare<'a>(
             (Some(old), found) => {
                 let kind = ending(household.state, old, occasion);
                 let figure = found.map_or_else(|| ended_figure(household, old), |(_, seen)| seen.figure.clone());
-                changes.push(change(kind, old, &figure, policy.rule(&old.rule)));
+                let ended = change(kind, old, &figure, policy.rule(&old.rule));
+                let is_member_gone = kind == WarningKind::Withdrawn && is_member_gone(household.state);
+                changes.push(Change { is_member_gone, ..ended });
             }
             (None, _) => {}
         }
@@ -188,6 +192,7 @@ fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure, rule: Optio
         figure: figure.clone(),
         rule,
         asks_visit: false,
+        is_member_gone: false,
         attached_to: String::new(),
     }
 }
@@ -247,4 +252,13 @@ fn ending(state: &HouseholdState, old: &Finding, occasion: Occasion) -> WarningK
     } else {
         WarningKind::NoLongerMet
     }
+}
+
+/// Whether somebody left by the state's last input: his coming was taken back, and his going said instead.
+fn is_member_gone(state: &HouseholdState) -> bool {
+    let has_left = |begun: &EntryId| {
+        let is_end = |one: &Incident| one.kind == Kind::Membership && one.entry == begun.end_of_stretch();
+        state.incidents.iter().any(is_end)
+    };
+    state.reversed.iter().any(has_left)
 }

@@ -29,14 +29,15 @@ pub(super) const fn is_live(kind: WarningKind) -> bool {
 }
 
 fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Warning {
-    let Change { kind, finding, figure, rule, asks_visit, attached_to } = change;
+    let Change { kind, finding, figure, rule, asks_visit, is_member_gone, attached_to } = change;
     let (state, policy, day) = (household.state, household.policy, household.calendar.day);
     let is_request = is_live(*kind) && finding.level.is_request();
     let text =
         |text: fn(&Rule) -> &str| rule.filter(|_| is_request).map_or_else(String::new, |rule| text(rule).to_owned());
     let action = text(|rule| &rule.action);
     let message = rule.map_or("", |rule| rule.village_message.as_str());
-    let (sentence_zh, sentence_en) = sentences(policy, (*kind, file.step), message, &figures(figure, &action));
+    let ended = said_of_end(policy, (*kind, file.step), *is_member_gone);
+    let (sentence_zh, sentence_en) = sentences(policy, ended.unwrap_or(message), &figures(figure, &action));
     Warning {
         warning_id: finding.warning_id.clone(),
         record_id: record_id(&finding.warning_id, *kind, state.number, day),
@@ -85,7 +86,7 @@ pub(super) fn escalation(household: &Household<'_>, case: &Case, action: &str) -
     let opening = step_entry(state.household, round, step_name(case.step));
     let (kind, id) = (WarningKind::Escalated, warning_id(state.household, &course.overdue_rule, opening));
     let nothing = event_figure(day.month(), Vec::new());
-    let (sentence_zh, sentence_en) = sentences(policy, (kind, case.step), &course.overdue, &figures(&nothing, action));
+    let (sentence_zh, sentence_en) = sentences(policy, &course.overdue, &figures(&nothing, action));
     let office = case.office.map_or("", Office::name);
     let department = policy.departments.contains_key(office).then(|| office.to_owned());
     let warning = Warning {
@@ -165,14 +166,19 @@ fn figures(figure: &Figure, action: &str) -> Figures {
     }
 }
 
-fn sentences(policy: &Policy, (kind, step): (WarningKind, Step), message: &str, figures: &Figures) -> (String, String) {
-    let message = match kind {
-        WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated => message,
-        WarningKind::NoLongerMet => &policy.no_longer_met,
-        WarningKind::Closed if step == Step::Dismissed => &policy.course.dismissed,
-        WarningKind::Closed => &policy.course.cleared,
-        WarningKind::Withdrawn => &policy.withdrawn,
-    };
+/// The message of what ends; none of what holds, which the rule says.
+fn said_of_end(policy: &Policy, (kind, step): (WarningKind, Step), is_member_gone: bool) -> Option<&str> {
+    match kind {
+        WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated => None,
+        WarningKind::NoLongerMet => Some(&policy.no_longer_met),
+        WarningKind::Closed if step == Step::Dismissed => Some(&policy.course.dismissed),
+        WarningKind::Closed => Some(&policy.course.cleared),
+        WarningKind::Withdrawn if is_member_gone => Some(&policy.member_gone),
+        WarningKind::Withdrawn => Some(&policy.withdrawn),
+    }
+}
+
+fn sentences(policy: &Policy, message: &str, figures: &Figures) -> (String, String) {
     let wording: &Wording = &policy.wording;
     let say = |language| wording.sentence(language, message, figures);
     (say(Language::Chinese), say(Language::English))
@@ -213,7 +219,8 @@ fn limited(
     let asked = if is_live(change.kind) { action } else { "" };
     let has_part = !own.parts.is_empty() || figure.parts.is_empty();
     let message = if has_part { &rule.department_message } else { &policy.no_part };
-    let (sentence_zh, sentence_en) = sentences(policy, (change.kind, step), message, &figures(&own, asked));
+    let ended = said_of_end(policy, (change.kind, step), change.is_member_gone);
+    let (sentence_zh, sentence_en) = sentences(policy, ended.unwrap_or(message), &figures(&own, asked));
     Warning {
         value_fen: own.value,
         threshold_fen: own.threshold,

@@ -115,6 +115,9 @@ fn read(document: &Document, value: &Value, beside: &Beside, found: &mut Found) 
     };
     let no_longer_met = said("no_longer_met", found);
     let withdrawn = said("withdrawn", found);
+    // A policy that was published before there were such words is still read.
+    let has_own = value.get("wording").is_some_and(|wording| wording.get("member_gone").is_some());
+    let member_gone = said(if has_own { "member_gone" } else { "withdrawn" }, found);
     let no_part = said("no_part", found);
     let course = found.at("case", |found| course::read(value.get("case"), wording, found));
     let rules = rules::read(value.get("rules"), &departments, wording, found);
@@ -136,6 +139,7 @@ fn read(document: &Document, value: &Value, beside: &Beside, found: &mut Found) 
         go_live: go_live(value.get("go_live"), found),
         no_longer_met,
         withdrawn,
+        member_gone,
         no_part,
         rules,
         wording: Arc::clone(wording),

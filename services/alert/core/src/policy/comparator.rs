@@ -1,4 +1,4 @@
-//! How two figures are compared. It does not know what they are figures of.
+//! How a figure is compared with a threshold. It does not know what either is of.
 
 use schemas::Fen;
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use schemas::{Class, Fen};
 
 use super::faults::Found;
-use super::{Comparator, Condition, Form, LevelRow, Measure, Test, Threshold};
+use super::{Comparator, Condition, Form, LevelRow, MEMBER_CHANGES, Measure, Test, Threshold};
 
 /// A household, as far as conditions can contradict one another about it.
 struct Household {
@@ -37,11 +37,25 @@ pub(super) fn check(form: &Form, found: &mut Found) {
             }
         });
     }
+    if matches!(form.test, Test::MemberChange { .. }) {
+        check_member_values(form, found);
+    }
     if let Test::MissingWage { before_months, paid_months, .. } = form.test
         && paid_months as i64 > i64::from(before_months)
     {
         let what = format!("of {before_months} months (`before_months`) never {paid_months} had a wage");
         found.at("paid_months", |found| found.add(what));
+    }
+}
+
+/// Members come and leave, and nothing else.
+fn check_member_values(form: &Form, found: &mut Found) {
+    for (at, row) in form.levels.iter().enumerate() {
+        let unsaid = row.values.iter().enumerate().filter(|(_, value)| !MEMBER_CHANGES.contains(&value.as_str()));
+        for (place, value) in unsaid {
+            let what = format!("no change of members is `{value}`, only {}", MEMBER_CHANGES.join(" or "));
+            found.at(format!("levels/{at}/values/{place}"), |found| found.add(what));
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn test(kind: &str, value: &Value, found: &mut Found) -> Option<Test>
             let (codes, causes) = (texts(value.get("codes")), causes(value.get("causes")));
             Test::Incident { codes, causes, window: window(value, found)? }
         }
+        "member_change" => Test::MemberChange { window: window(value, found)? },
         "missing_status" => {
             let days = value.get("days").and_then(Value::as_i64);
             if days.is_none() || value.get("values").is_none() {
@@ -79,6 +80,7 @@ pub(super) fn check_fields(kind: &str, value: &Value, found: &mut Found) {
         "measure" => &["measure", "instead", "comparator"],
         "status" => &["code"],
         "incident" => &["codes", "causes", "window"],
+        "member_change" => &["window"],
         "missing_status" => &["code", "values", "days"],
         "history" => &["history", "days"],
         "village" => &["percent", "days", "households_min", "below"],

@@ -77,6 +77,8 @@ pub struct Policy {
     pub no_longer_met: String,
     /// What is said when the facts behind a finding were taken back.
     pub withdrawn: String,
+    /// The same, where they went with a member who has left or died.
+    pub member_gone: String,
     /// What a department is told of whose categories a figure has none.
     pub no_part: String,
     /// The rules, sorted by id.
@@ -154,6 +156,11 @@ pub enum Test {
         /// The window.
         window: Window,
     },
+    /// Members who came or left within a window: kind `member_change`. The values are [`MEMBER_CHANGES`].
+    MemberChange {
+        /// The window.
+        window: Window,
+    },
     /// Members without a status for so many days: kind `missing_status`.
     MissingStatus {
         /// Its code.
@@ -191,6 +198,9 @@ pub enum Test {
         paid_months: usize,
     },
 }
+
+/// The values of a change of members: somebody came, somebody left.
+pub const MEMBER_CHANGES: [&str; 2] = ["came", "left"];
 
 impl Test {
     /// Whether its findings are told apart by cause, as those of events are; a figure has one finding.

@@ -172,7 +172,8 @@ fn cause(value: &Value, is_event: bool, found: &mut Found) -> CauseRule {
 fn form(value: &Value, found: &mut Found) -> Option<Form> {
     let Some(kind) = value.get("kind") else {
         found.add(
-            "`kind` is missing: sum, uncovered, measure, status, incident, missing_status, missing_wage, history or village",
+            "`kind` is missing: sum, uncovered, measure, status, incident, member_change, missing_status, missing_wage, history \
+             or village",
         );
         return None;
     };

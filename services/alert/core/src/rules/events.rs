@@ -9,7 +9,10 @@ use super::{Behind, EVIDENCE_MAX, Seen, Verdict, all, event_figure, holds, is_on
 use crate::calendar::{Span, Window};
 use crate::case::is_odd;
 use crate::measures::Household;
-use crate::policy::{CauseRule, Comparator, LevelRow, Note, Rule, Test};
+use crate::policy::{CauseRule, Comparator, LevelRow, MEMBER_CHANGES, Note, Rule, Test};
+
+/// The membership incident that fuse keeps of a member who went.
+const LEAVE: &str = "leave";
 
 /// One thing that a form of events looks at.
 struct Event<'a> {
@@ -96,6 +99,7 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
         Test::Incident { codes, causes, window } => {
             incidents(state, (codes, causes), household.span(*window)).map(Event::of_incident).collect()
         }
+        Test::MemberChange { window } => member_changes(state, household.span(*window)),
         Test::MissingStatus { code, values, days } => missing(household, (code, values), *days),
         Test::MissingWage { missing_months, before_months, paid_months } => {
             let now = household.span(Window::SettledMonths(*missing_months));
@@ -146,6 +150,21 @@ impl Event<'_> {
 
 fn behind(entry: EntryId, day: Day) -> Behind {
     Behind { entry, category: Category::None, day, opens: true }
+}
+
+/// Who came and who left, whatever the reason. Whoever was there when the household was registered did not come to it.
+fn member_changes(state: &HouseholdState, span: Span) -> Vec<Event<'_>> {
+    let [came_value, left_value] = MEMBER_CHANGES;
+    let has_come = |member: &&Member| {
+        state.registered_day.is_some_and(|day| member.since_day > day) && span.contains(member.since_day.month())
+    };
+    let has_left =
+        |one: &&Incident| one.kind == Kind::Membership && one.code == LEAVE && span.contains(one.day.month());
+    let came = state.members.iter().filter(has_come);
+    let came = came.map(|member| Event { value: came_value, ..Event::of_lack(member.person, None, true) });
+    let left = state.incidents.iter().filter(has_left);
+    let left = left.map(|one| Event { cause: Cause::LackOfLabour, value: left_value, ..Event::of_incident(one) });
+    came.chain(left).collect()
 }
 
 /// The members who have been without a status for so many days.

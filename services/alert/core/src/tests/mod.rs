@@ -282,6 +282,21 @@ impl Story {
     }
 }
 
+/// A member who went on a day, as fuse keeps it.
+fn left(entry: EntryId, on: &str) -> Incident {
+    Incident {
+        entry,
+        kind: Kind::Membership,
+        code: "leave".to_owned(),
+        value: REGISTERED.to_owned(),
+        cause: Cause::Other,
+        amount_fen: Fen::ZERO,
+        day: day(on),
+        person: None,
+        source: "public-security".to_owned(),
+    }
+}
+
 fn add(state: &mut HouseholdState, entry: EntryId, what: (Category, Cause), on: Day, amount: Fen) {
     add_sum(state, what, on.month(), amount);
     let (category, cause) = what;

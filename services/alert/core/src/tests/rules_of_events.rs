@@ -151,6 +151,33 @@ fn what_was_told_and_is_taken_back_withdraws_the_warning() {
 }
 
 #[test]
+fn what_was_said_of_a_member_who_has_gone_is_withdrawn_in_words_of_its_own() {
+    let begun = schemas::EntryId(500);
+    for (has_gone, expected) in [
+        (true, ["涉及的成员已离开或去世", "concerned a member who has left it or died"]),
+        (false, ["数据已更正或已转到其他户", "data that were corrected or belong to another household"]),
+    ] {
+        let mut story = Story::new(3, &[], "60000");
+        let raised = story.member_status("2025-02-10", 1, ("disability", "1"), Cause::Disability);
+        assert_eq!(shown(&raised), ["R17 raised M"]);
+        let ended = story.news("2025-03-01", |state, _| {
+            state.statuses.clear();
+            state.reversed.extend([raised[0].evidence[0], begun]);
+            if has_gone {
+                state.members.remove(1);
+                state.incidents.push(super::left(begun.end_of_stretch(), "2025-03-01"));
+            }
+        });
+        assert_eq!(shown(&ended), ["R17 withdrawn M"]);
+        let parts = story.said.iter().flat_map(|said| &said.parts).map(|part| &part.warning);
+        for warning in ended.iter().chain(parts.filter(|part| part.record_id == ended[0].record_id)) {
+            assert!(warning.sentence_zh.contains(expected[0]), "{}", warning.sentence_zh);
+            assert!(warning.sentence_en.contains(expected[1]), "{}", warning.sentence_en);
+        }
+    }
+}
+
+#[test]
 fn a_member_who_is_not_insured_for_30_days_is_a_signal() {
     let insured = |story: &mut Story, on: &str, member: u8, value: &str| {
         story.member_status(on, member, ("insured", value), Cause::Other)

@@ -12,8 +12,6 @@ use crate::ledger::{About, End, Item, Ledger, Subject, says_membership};
 
 /// The value of a `join` that a household sees when it is the person's first.
 pub(super) const FIRST: &str = "first";
-/// What the id of a stretch's end lies above that of its begin: beyond every ordinal and index.
-const END_OF_STRETCH: i64 = 1 << 40;
 
 /// A row or fact that stands in a household.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,8 +120,7 @@ fn membership<'s>(at: usize, stretch: &'s Stretch<'_>) -> Stand<'s> {
             (stretch.entry, Entry { code: JOIN, value, ..said(begun.from_day) })
         }
         End::Moved(day) | End::Left(day) | End::Died(day) => {
-            let id = EntryId(stretch.entry.0.wrapping_add(END_OF_STRETCH));
-            (id, Entry { code: LEAVE, value: &stretch.from_text, ..said(day) })
+            (stretch.entry.end_of_stretch(), Entry { code: LEAVE, value: &stretch.from_text, ..said(day) })
         }
     };
     let (source, reported_at_ms) = (stretch.source, stretch.reported_at_ms);
