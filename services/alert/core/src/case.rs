@@ -62,6 +62,8 @@ pub struct Said {
     pub warning: Warning,
     /// What each department is told.
     pub parts: Vec<Part>,
+    /// Whether it was withdrawn because a member has left or died, and not because anything was put right.
+    pub is_member_gone: bool,
 }
 
 /// What one department is told: its own categories and the action that it is asked for.

@@ -171,7 +171,8 @@ pub fn attached(case: Option<&Case>) -> Vec<(Cause, String)> {
 
 /// Decides what is one matter of a village and what is said about it. Its record has the village's own code.
 ///
-/// `said`: what was just said of one of its households. A matter that ends with a withdrawal rested on what was withdrawn.
+/// `said`: what was just said of one of its households. A matter that ends with a withdrawal rested on what was withdrawn,
+/// unless a member has left or died: then nothing was put right, and the matter is met no longer.
 pub fn evaluate(
     village: &Village,
     (code, case): (HouseholdCode, Option<&Case>),
@@ -189,8 +190,8 @@ pub fn evaluate(
     let matters = village.matters(&share, &causes, day);
     let number = case.map_or(0, |case| case.number) + 1;
     let is_withdrawn = |cause: Cause| {
-        let of_cause = said.iter().map(|said| &said.warning).filter(|warning| warning.cause == cause);
-        of_cause.into_iter().any(|warning| warning.kind == WarningKind::Withdrawn)
+        let put_right = said.iter().filter(|said| !said.is_member_gone).map(|said| &said.warning);
+        put_right.into_iter().any(|warning| warning.cause == cause && warning.kind == WarningKind::Withdrawn)
     };
     let (mut findings, mut said) = (Vec::new(), Vec::new());
     for finding in old.iter().filter(|finding| !matters.contains_key(&finding.cause)) {
@@ -306,5 +307,5 @@ fn say(
         warning: Warning { action: action.clone(), departments: vec![department.clone()], ..warning.clone() },
     });
     let parts = parts.collect();
-    Said { warning, parts }
+    Said { warning, parts, is_member_gone: false }
 }

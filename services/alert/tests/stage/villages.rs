@@ -2,6 +2,7 @@
 
 use schemas::records::{HouseholdState, Step, Warning, WarningKind};
 use schemas::{Cause, HouseholdCode};
+use schemas::{EntryId, Kind};
 
 use super::city::{City, day, household, next, with_bill, with_report};
 
@@ -112,6 +113,34 @@ fn a_matter_of_the_village_ends_when_fewer_are_left_and_the_others_are_then_aske
     city.run().expect("runs");
     let last = said(&city).pop().expect("a visit");
     assert_eq!((lines(std::slice::from_ref(&last)), last.asks_visit), (vec!["R23 Updated 4".to_owned()], true));
+}
+
+/// A member of whom this was said left or died, by the state's input.
+fn gone(mut state: HouseholdState, begun: EntryId) -> HouseholdState {
+    let mut left = struck(1, "2025-01-10").incidents.remove(0);
+    (left.kind, left.code) = (Kind::Membership, "leave".to_owned());
+    left.entry = begun.end_of_stretch();
+    state.reversed.push(begun);
+    state.incidents.push(left);
+    state
+}
+
+#[test]
+fn a_matter_of_the_village_that_ends_with_members_who_have_gone_is_met_no_longer() {
+    let city = village_of(10);
+    for serial in 1..=3 {
+        city.state(&next(struck(serial, "2025-01-10")));
+    }
+    city.run().expect("runs");
+    let before = said(&city).len();
+    for serial in 1..=2 {
+        let mut state = next(next(household(serial)));
+        state.reversed.push(struck(serial, "2025-01-10").incidents[0].entry);
+        city.state(&gone(state, EntryId(9_000)));
+    }
+    city.run().expect("runs");
+    let ended = lines(&said(&city)[before..]);
+    assert_eq!(ended[..3], ["R23 Withdrawn 1", "R24 NoLongerMet 0", "R23 Withdrawn 2"], "{ended:?}");
 }
 
 /// The city is live from 2025-01-15 on; a village takes two cases a day.

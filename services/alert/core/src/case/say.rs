@@ -20,7 +20,7 @@ pub(super) fn say(household: &Household<'_>, change: &Change<'_>, file: &File, c
     // What is attached to the village's warning is not sent one by one.
     let rule = change.rule.filter(|_| change.attached_to.is_empty());
     let parts = rule.map(|rule| parts(household.policy, (rule, file.step), change, &warning)).unwrap_or_default();
-    Said { warning, parts }
+    Said { warning, parts, is_member_gone: change.is_member_gone }
 }
 
 /// Whether the warning says that something holds, not that it has ended.
@@ -123,7 +123,7 @@ pub(super) fn escalation(household: &Household<'_>, case: &Case, action: &str) -
         attached: Vec::new(),
     };
     let part = department.map(|department| Part { department, warning: warning.clone() });
-    Said { warning, parts: part.into_iter().collect() }
+    Said { warning, parts: part.into_iter().collect(), is_member_gone: false }
 }
 
 const fn step_name(step: Step) -> &'static str {
