@@ -287,13 +287,13 @@ fn left(entry: EntryId, on: &str) -> Incident {
     Incident {
         entry,
         kind: Kind::Membership,
-        code: "leave".to_owned(),
-        value: REGISTERED.to_owned(),
+        code: "leave".into(),
+        value: REGISTERED.into(),
         cause: Cause::Other,
         amount_fen: Fen::ZERO,
         day: day(on),
         person: None,
-        source: "public-security".to_owned(),
+        source: "public-security".into(),
     }
 }
 
