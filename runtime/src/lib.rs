@@ -17,6 +17,7 @@ pub mod log;
 pub mod memory;
 pub mod partitioner;
 pub mod service;
+pub mod snapshot;
 pub mod stage;
 pub mod table;
 pub mod telemetry;

@@ -53,6 +53,17 @@ pub struct Start {
     pub earliest: i64,
 }
 
+/// How far a partition reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The earliest offset that the log still has.
+    pub earliest: i64,
+    /// Every record below is decided: committed or aborted.
+    pub end: i64,
+    /// The first offset with a record stamped at or after the time that was asked for; none where there is no such record.
+    pub first_since: Option<i64>,
+}
+
 /// Up to where a reader reads one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
@@ -124,4 +135,18 @@ pub trait Log: PartitionCounts {
 
     /// A reader of other partitions.
     fn reader(&mut self) -> Result<Self::Reader, LogError>;
+
+    /// What tells this log from others of its kind.
+    fn cluster(&mut self) -> Result<String, LogError>;
+
+    /// The clock by which records are stamped, as far as it is known here, in milliseconds since 1970-01-01T00:00:00Z.
+    /// For snapshots only: no decision of a stage reads it.
+    fn now_ms(&self) -> i64;
+
+    /// How far a partition reaches, of any topic; `since_ms` in milliseconds since 1970-01-01T00:00:00Z.
+    fn extent(&mut self, topic: &str, partition: i32, since_ms: i64) -> Result<Extent, LogError>;
+
+    /// The offset of a partition below which everything is decided. It is asked for between transactions, and must not
+    /// take long.
+    fn stable_end(&mut self, topic: &str, partition: i32) -> Result<i64, LogError>;
 }

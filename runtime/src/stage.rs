@@ -161,10 +161,13 @@ pub trait Stage: Send {
     /// stage needs to know how many upstream partitions it is one of.
     fn open(&self, id: &PartitionId, counts: &dyn PartitionCounts) -> Self::Partition;
 
-    /// From where the partition is restored, in order.
+    /// From where the partition is restored, in order. Whatever the partition publishes to a source that is read to its
+    /// end goes to that partition of the topic, and nobody else's records there are of any use to it.
     fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource>;
 
-    /// Takes one record of a restore source. A record that is not this partition's is passed over.
+    /// Takes one record of a restore source. A record that is not this partition's is passed over. Records come once or
+    /// more often, from a changelog or a snapshot of it: the last one of a key is what holds. Of their place only topic
+    /// and partition are always known.
     fn restore(&self, partition: &mut Self::Partition, record: &Record<'_>) -> Result<(), StageError>;
 
     /// What of the reference topic must be known before `record` is applied (`None`: right after a restore).
@@ -302,6 +305,17 @@ impl Outbox {
 
     fn slice(&self, span: Span) -> &[u8] {
         &self.bytes[span.start as usize..span.end as usize]
+    }
+
+    /// The `index`th queued record without its headers. `None` beyond the last.
+    pub fn record(&self, index: usize) -> Option<Outgoing<'_>> {
+        let queued = self.queued.get(index)?;
+        Some(Outgoing {
+            output: usize::from(queued.output),
+            placement: queued.partition,
+            key: queued.key.map(|span| self.slice(span)),
+            value: queued.value.map(|span| self.slice(span)),
+        })
     }
 
     /// How many records are queued.

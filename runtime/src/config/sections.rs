@@ -139,6 +139,9 @@ pub struct WorkerSettings {
     pub drain_limit_ms: u64,
     /// Records above this many bytes are not looked into by a stage; also the largest record it may publish.
     pub record_bytes_max: usize,
+    /// A folder for snapshots of the state, so that a restart reads only the tail of its changelogs; empty: none are kept.
+    /// Each worker has a folder of its own in it. It needs about three times the bytes of the state.
+    pub snapshots: PathBuf,
 }
 
 impl Default for WorkerSettings {
@@ -151,6 +154,7 @@ impl Default for WorkerSettings {
             transaction_ms: 100,
             drain_limit_ms: 20_000,
             record_bytes_max: 1_000_000,
+            snapshots: PathBuf::new(),
         }
     }
 }
@@ -163,6 +167,13 @@ impl WorkerSettings {
             bytes: self.transaction_bytes,
             time: Some(Duration::from_millis(self.transaction_ms)),
         }
+    }
+}
+
+impl WorkerSettings {
+    /// The folder for the snapshots of a worker, where they are kept.
+    pub fn snapshots_of(&self, worker: &str) -> Option<PathBuf> {
+        (!self.snapshots.as_os_str().is_empty()).then(|| self.snapshots.join(worker))
     }
 }
 
@@ -181,6 +192,11 @@ impl Section for WorkerSettings {
         within(faults, "worker.transaction_ms", self.transaction_ms, 1, 5_000);
         within(faults, "worker.drain_limit_ms", self.drain_limit_ms, 100, 600_000);
         within(faults, "worker.record_bytes_max", self.record_bytes_max as u64, 1_000, 64 << 20);
+        if !self.snapshots.as_os_str().is_empty()
+            && let Err(error) = std::fs::create_dir_all(&self.snapshots)
+        {
+            faults.add("worker.snapshots", format!("cannot make {}: {error}", self.snapshots.display()));
+        }
     }
 }
 

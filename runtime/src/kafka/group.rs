@@ -129,6 +129,16 @@ impl Group {
         Some(if all_read { 0 } else { (seen.stable - committed).max(0) })
     }
 
+    /// The first offset with a record stamped at or after a time; none where there is no such record.
+    pub(crate) fn first_since(&self, topic: &str, partition: i32, since_ms: i64) -> Result<Option<i64>, LogError> {
+        let failed = |error: KafkaError| watermarks_failed(topic, partition, &error);
+        let mut asked = TopicPartitionList::new();
+        add(&mut asked, topic, partition, since_ms)?;
+        let found = self.consumer.offsets_for_times(asked, CALL_TIMEOUT).map_err(failed)?;
+        let row = found.find_partition(topic, partition);
+        Ok(row.and_then(|row| if let Offset::Offset(offset) = row.offset() { Some(offset) } else { None }))
+    }
+
     fn next_rebalance<R>(&self) -> Option<Polled<R>> {
         Some(match self.consumer.context().next_rebalance()? {
             Rebalance::Assign(ids) => Polled::Assigned(ids),

@@ -7,19 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::clients::{Connection, Identity, TRANSACTION_CALL_TIMEOUT, explain, explained};
+use super::clients::{CALL_TIMEOUT, Connection, Identity, TRANSACTION_CALL_TIMEOUT, explain, explained};
 use super::context::Deliveries;
 use super::group::{Group, list_of};
-use super::reader::KafkaReader;
+use super::reader::{KafkaReader, watermarks_failed};
 use super::supervisor::WorkerSpec;
 use super::watchdog::Watch;
-use crate::log::{Log, LogError, Polled, Start};
+use crate::log::{Extent, Log, LogError, Polled, Start};
 use crate::partitioner::place;
 use crate::stage::{Header, Outbox, Outgoing, PartitionCounts, PartitionId, Record, Topology};
 
@@ -28,6 +28,9 @@ const QUEUE_FULL_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a flush waits before it looks again: shorter steps make the client spin on its clock.
 const FLUSH_STEP: Duration = Duration::from_millis(5);
+
+/// How long a stable offset is waited for between transactions: it is not worth a stall.
+const STABLE_END_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The port of one worker.
 pub struct KafkaLog {
@@ -237,5 +240,28 @@ impl Log for KafkaLog {
 
     fn reader(&mut self) -> Result<KafkaReader, LogError> {
         KafkaReader::new(&self.connection, &self.identity)
+    }
+
+    fn cluster(&mut self) -> Result<String, LogError> {
+        let cluster = self.producer.client().fetch_cluster_id(CALL_TIMEOUT);
+        cluster.ok_or_else(|| LogError::Broken("the cluster does not say its id".to_owned()))
+    }
+
+    fn now_ms(&self) -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    }
+
+    fn extent(&mut self, topic: &str, partition: i32, since_ms: i64) -> Result<Extent, LogError> {
+        let failed = |error: KafkaError| watermarks_failed(topic, partition, &error);
+        let (earliest, end) =
+            self.producer.client().fetch_watermarks(topic, partition, CALL_TIMEOUT).map_err(failed)?;
+        let first_since = self.group.first_since(topic, partition, since_ms)?;
+        Ok(Extent { earliest, end, first_since })
+    }
+
+    fn stable_end(&mut self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        // The producer's connections wait for no fetch, and its view is the default one: committed records only.
+        let watermarks = self.producer.client().fetch_watermarks(topic, partition, STABLE_END_TIMEOUT);
+        watermarks.map(|(_, end)| end).map_err(|error| watermarks_failed(topic, partition, &error))
     }
 }

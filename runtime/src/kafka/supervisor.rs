@@ -9,6 +9,7 @@ use super::clients::{Connection, WATCHDOG_LIMIT};
 use super::log::KafkaLog;
 use super::watchdog::Watchdog;
 use crate::config::WorkerSettings;
+use crate::snapshot::SnapshotSettings;
 use crate::stage::Stage;
 use crate::telemetry::{Metrics, Waiting, WorkerObserver};
 use crate::worker::{Settings, Worker, WorkerError};
@@ -171,6 +172,9 @@ fn attempt<S: Stage>(spec: &WorkerSpec, stage: S, id: &str, link: &Link) -> Resu
     tracing::info!(worker = id, "joined group {}", topology.stage);
     let settings = Settings { bounds: spec.settings.bounds(), ..Settings::default() };
     let mut worker = Worker::new(stage, log, settings, Box::new(observer));
+    if let Some(folder) = spec.settings.snapshots_of(id) {
+        worker = worker.with_snapshots(SnapshotSettings::in_folder(folder));
+    }
     let run = run(spec, &mut worker, topology.stage, id, &link.waiting);
     // A drop of the clients can hang as well as a call.
     let armed = watch.arm();
@@ -199,7 +203,7 @@ fn run<S: Stage>(
             }
         }
     }
-    worker.close()
+    worker.finish()
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub use store::{Keep, TopicSettings};
 
 use crate::held::HeldRecord;
 use crate::partitioner::place;
+use crate::snapshot::SnapshotSettings;
 use crate::stage::{Figures, Header, Placement, Record, Stage};
 use crate::worker::{Bounds, Settings, Turn, Unobserved, Worker, WorkerError};
 use store::{Store, Stored};
@@ -184,6 +185,8 @@ pub struct StageOptions {
     pub order: Order,
     /// Ordinals of transactions, from 0, that are made to abort at their commit.
     pub aborts: BTreeSet<u64>,
+    /// Where snapshots are kept, if they are.
+    pub snapshots: Option<SnapshotSettings>,
 }
 
 /// A worker without its types.
@@ -227,11 +230,15 @@ impl Pipeline {
     /// Adds a stage that owns every partition of its inputs. Its topics must have been created. It goes on from the
     /// offsets that a stage of the same name has committed, and restores its state as on Kafka.
     pub fn add<S: Stage + 'static>(&mut self, stage: S, options: StageOptions) {
-        let StageOptions { bounds, order, aborts } = options;
+        let StageOptions { bounds, order, aborts, snapshots } = options;
         let settings = Settings { bounds: Bounds { time: None, ..bounds }, figures_every: None };
         let name = stage.topology().stage;
         let port = MemoryPort::new(Rc::clone(&self.memory.store), stage.topology(), order, aborts);
-        self.workers.push((name, Box::new(Worker::new(stage, port, settings, Box::new(Unobserved)))));
+        let mut worker = Worker::new(stage, port, settings, Box::new(Unobserved));
+        if let Some(snapshots) = snapshots {
+            worker = worker.with_snapshots(snapshots);
+        }
+        self.workers.push((name, Box::new(worker)));
     }
 
     /// Runs every stage, in the order in which they were added and round after round, until none finds anything

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::store::{Store, Stored};
-use crate::log::{Log, LogError, Polled, Read, Reader, Start, Until};
+use crate::log::{Extent, Log, LogError, Polled, Read, Reader, Start, Until};
 use crate::partitioner::place;
 use crate::stage::{Outbox, PartitionCounts, PartitionId, Record, Topology};
 
@@ -220,6 +220,26 @@ impl Log for MemoryPort {
 
     fn reader(&mut self) -> Result<MemoryReader, LogError> {
         Ok(MemoryReader { store: Rc::clone(&self.store), reading: Vec::new() })
+    }
+
+    fn cluster(&mut self) -> Result<String, LogError> {
+        Ok("memory".to_owned())
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.store.borrow().timestamp_ms
+    }
+
+    fn extent(&mut self, topic: &str, partition: i32, since_ms: i64) -> Result<Extent, LogError> {
+        let end = self.stable_end(topic, partition)?;
+        let store = self.store.borrow();
+        let first_since = store.first_since(topic, partition, since_ms);
+        Ok(Extent { earliest: store.earliest(topic, partition), end, first_since })
+    }
+
+    fn stable_end(&mut self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        let end = self.store.borrow().end(topic, partition);
+        end.ok_or_else(|| LogError::Halt(format!("there is no {topic}/{partition}; create the topic first")))
     }
 }
 

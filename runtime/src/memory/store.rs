@@ -169,6 +169,13 @@ impl Store {
         self.partition(topic, partition).map_or(0, |partition| partition.first)
     }
 
+    /// The first offset with a record stamped at or after a time.
+    pub(crate) fn first_since(&self, topic: &str, partition: i32, since_ms: i64) -> Option<i64> {
+        let partition = self.partition(topic, partition)?;
+        let is_it = |row: &Option<Rc<Stored>>| row.as_ref().is_some_and(|record| record.timestamp_ms >= since_ms);
+        partition.records.iter().position(is_it).map(|index| partition.first + index as i64)
+    }
+
     /// Appends a record and says its offset; none where there is no such partition.
     pub(crate) fn append(&mut self, topic: &str, partition: i32, record: Stored) -> Option<i64> {
         let topic = self.topics.get_mut(topic)?;

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use super::restores::RestoreMetrics;
 use crate::stage::{Figures, PartitionId};
 use crate::worker::{Commit, Restoring};
 
@@ -32,6 +33,8 @@ pub struct Metrics {
     lag: IntGaugeVec,
     partitions: IntGaugeVec,
     restored: IntGaugeVec,
+    /// Restores and snapshots.
+    pub(super) restores: RestoreMetrics,
     rebuilds: IntCounterVec,
     waiting: IntGaugeVec,
     archive_rows: IntCounterVec,
@@ -89,6 +92,7 @@ impl Metrics {
                 "Changelog records read by the worker since it was built.",
                 &["stage", "worker"],
             )?,
+            restores: RestoreMetrics::new(&registry)?,
             rebuilds: counter(
                 "backstop_worker_rebuilds_total",
                 "Times that a worker was thrown away and built anew.",

@@ -2,6 +2,7 @@
 
 mod http;
 mod metrics;
+mod restores;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -76,6 +77,24 @@ impl Observer for WorkerObserver {
                 }
                 self.was_ready = is_ready;
             }
+            Happened::Restored(id, restored) => {
+                let (topic, partition, snapshot_records) = (&id.topic, id.partition, restored.snapshot_records);
+                tracing::debug!(
+                    worker = self.worker,
+                    snapshot_records,
+                    snapshot_seconds = restored.snapshot_seconds,
+                    source_records = restored.source_records,
+                    source_seconds = restored.source_seconds,
+                    "{topic}/{partition} is restored"
+                );
+                self.metrics.restores.restored(self.stage, &self.worker, restored);
+            }
+            Happened::Ignored(id, why) => {
+                let (topic, partition) = (&id.topic, id.partition);
+                tracing::warn!(worker = self.worker, "the snapshot of {topic}/{partition} is not used: {why}");
+                self.metrics.restores.ignored(self.stage, &self.worker);
+            }
+            Happened::Kept(kept) => self.metrics.restores.kept(self.stage, &self.worker, *kept),
             Happened::Figures(figures) => self.metrics.figures(self.stage, &self.worker, figures),
         }
     }

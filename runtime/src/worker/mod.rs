@@ -7,16 +7,19 @@
 mod observer;
 mod restore;
 mod slots;
+mod snapshots;
 
 use std::time::{Duration, Instant};
 
-pub use observer::{Commit, Happened, Observer, Restoring, Unobserved};
+pub use observer::{Commit, Happened, Kept, Observer, Restored, Restoring, Unobserved};
 
 use crate::held::HeldRecord;
 use crate::log::{Log, LogError, Polled, Read, Reader, Until};
+use crate::snapshot::SnapshotSettings;
 use crate::stage::{Figures, Need, Outbox, PartitionId, Record, Stage, StageError, Step};
 use restore::Restores;
 use slots::{Phase, Slot, Slots};
+use snapshots::Snapshots;
 
 /// How long one record may be worked on (a sweep over every household) before the log is polled again: far below
 /// Kafka's `max.poll.interval.ms` of 300 s.
@@ -129,6 +132,8 @@ pub struct Worker<S: Stage, L: Log> {
     outbox: Outbox,
     open: Open,
     restores: Restores<L::Reader>,
+    /// None where no snapshots are kept.
+    snapshots: Option<Snapshots>,
     reference: Option<L::Reader>,
     /// The next offset of the reference topic.
     learned: i64,
@@ -151,6 +156,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             outbox: Outbox::default(),
             open: Open::default(),
             restores: Restores::default(),
+            snapshots: None,
             reference: None,
             learned: 0,
             aborts: 0,
@@ -159,6 +165,19 @@ impl<S: Stage, L: Log> Worker<S, L> {
             figures_stale: false,
             observer,
         }
+    }
+
+    /// The same with snapshots of its partitions, read and written in a folder that no other worker uses at the same time.
+    /// Where the folder cannot be used it goes on without.
+    #[must_use]
+    pub fn with_snapshots(mut self, settings: SnapshotSettings) -> Self {
+        let folder = settings.folder.display().to_string();
+        let cluster = self.log.cluster().map_err(|error| error.to_string());
+        match cluster.and_then(|cluster| Snapshots::new(settings, cluster).map_err(|fault| fault.to_string())) {
+            Ok(snapshots) => self.snapshots = Some(snapshots),
+            Err(why) => tracing::warn!("no snapshots are kept in {folder}: {why}"),
+        }
+        self
     }
 
     /// One turn: goes on with restores, polls once and handles what came, closes the transaction if it is due.
@@ -179,6 +198,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             Polled::Idle => {
                 // The last figures of a burst are told when it is over.
                 self.tell_figures();
+                self.mark_snapshots(false);
                 turn = if restored { Turn::Worked } else { Turn::Idle };
             }
         }
@@ -205,6 +225,9 @@ impl<S: Stage, L: Log> Worker<S, L> {
             self.stage.committed(&mut slot.state);
             slot.committed = slot.next;
             slot.touched = false;
+            if let (Some(snapshots), Some(recorder)) = (&mut self.snapshots, &mut slot.recorder) {
+                snapshots.append(recorder, slot.committed);
+            }
         }
         self.aborts_in_a_row = 0;
         let mut commit = std::mem::take(&mut self.open).commit;
@@ -212,6 +235,14 @@ impl<S: Stage, L: Log> Worker<S, L> {
         self.observer.happened(&Happened::Committed(&commit));
         self.figures_stale = true;
         self.tell_figures();
+        self.mark_snapshots(false);
+        Ok(())
+    }
+
+    /// Commits what is open and marks all snapshots: the end of an orderly run, after which a restart has no tail to read.
+    pub fn finish(&mut self) -> Result<(), WorkerError> {
+        self.close()?;
+        self.mark_snapshots(true);
         Ok(())
     }
 
@@ -311,7 +342,11 @@ impl<S: Stage, L: Log> Worker<S, L> {
 
     fn write_and_commit(&mut self) -> Result<(), CloseError> {
         for slot in self.slots.touched() {
+            let before = self.outbox.len();
             self.stage.flush(&mut slot.state, &mut self.outbox).map_err(CloseError::Stage)?;
+            if let Some(recorder) = &mut slot.recorder {
+                recorder.take_published(&self.outbox, before);
+            }
         }
         self.publish().map_err(CloseError::Log)?;
         let positions: Vec<_> = self.slots.touched().map(|slot| (slot.id.clone(), slot.next)).collect();
@@ -333,52 +368,15 @@ impl<S: Stage, L: Log> Worker<S, L> {
         let mut positions = Vec::new();
         for slot in self.slots.touched() {
             self.stage.rolled_back(&mut slot.state);
+            if let Some(recorder) = &mut slot.recorder {
+                recorder.rolled_back();
+            }
             slot.touched = false;
             slot.next = slot.committed;
             positions.push((slot.id.clone(), slot.committed));
         }
         self.log.rewind(&positions)?;
         self.observer.happened(&Happened::Aborted(why));
-        Ok(())
-    }
-
-    fn assigned(&mut self, ids: &[PartitionId]) -> Result<(), WorkerError> {
-        // Stages count on knowing the order in which their partitions are opened.
-        let mut ids = ids.to_vec();
-        ids.sort();
-        for start in self.log.accept(&ids)? {
-            let state = self.stage.open(&start.id, &self.log);
-            let offset = start.committed.unwrap_or(start.earliest);
-            let id = start.id.clone();
-            self.slots.insert(Slot {
-                id,
-                state,
-                phase: Phase::Restoring,
-                committed: offset,
-                next: offset,
-                touched: false,
-            });
-            let sources = self.stage.restore_sources(&start.id);
-            self.restores.add(start, sources);
-        }
-        self.tell_restoring();
-        Ok(())
-    }
-
-    fn revoked(&mut self, ids: &[PartitionId], lost: bool) -> Result<(), WorkerError> {
-        if !lost {
-            self.close()?;
-        }
-        for id in ids {
-            self.restores.remove(id)?;
-            self.slots.remove(id);
-        }
-        if lost && self.open.steps > 0 {
-            self.abort("partitions were lost to another worker")?;
-        }
-        self.log.release(ids)?;
-        self.figures_stale = true;
-        self.tell_restoring();
         Ok(())
     }
 
@@ -459,7 +457,14 @@ fn step<S: Stage>(
         open.commit.newest_timestamp_ms = open.commit.newest_timestamp_ms.max(record.timestamp_ms);
     }
     slot.touched = true;
+    let before = outbox.len();
     let step = stage.apply(&mut slot.state, record, outbox)?;
+    if let Some(recorder) = &mut slot.recorder {
+        recorder.take_published(outbox, before);
+        if step == Step::Done {
+            recorder.take_input(record);
+        }
+    }
     slot.next = if step == Step::Done { record.offset + 1 } else { record.offset };
     Ok(step)
 }

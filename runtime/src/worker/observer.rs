@@ -1,6 +1,6 @@
 //! What a worker tells about itself while it runs. It does not know who listens.
 
-use crate::stage::Figures;
+use crate::stage::{Figures, PartitionId};
 
 /// One committed transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,6 +30,28 @@ pub struct Restoring {
     pub records: u64,
 }
 
+/// How one partition was restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Restored {
+    /// Records read of its snapshot.
+    pub snapshot_records: u64,
+    /// From when its snapshot was begun to its end, in seconds.
+    pub snapshot_seconds: f64,
+    /// Records read of its sources.
+    pub source_records: u64,
+    /// From the end of the snapshot until it was ready, in seconds.
+    pub source_seconds: f64,
+}
+
+/// How the snapshots of a worker stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Their bytes together.
+    pub bytes: u64,
+    /// When the oldest of their last marks was made, in milliseconds since 1970-01-01T00:00:00Z.
+    pub oldest_ms: i64,
+}
+
 /// Something that a worker has done.
 #[derive(Debug)]
 pub enum Happened<'a> {
@@ -39,6 +61,12 @@ pub enum Happened<'a> {
     Aborted(&'a str),
     /// A restore went on, or what the worker owns has changed.
     Restoring(Restoring),
+    /// A partition is ready.
+    Restored(&'a PartitionId, Restored),
+    /// The snapshot of a partition is not used, and why: it is restored from its sources alone.
+    Ignored(&'a PartitionId, &'a str),
+    /// Snapshots were marked.
+    Kept(Kept),
     /// The figures of the partitions, at most one time per [`crate::worker::Settings::figures_every`].
     Figures(&'a Figures),
 }

@@ -1,29 +1,54 @@
-//! Brings back the states of newly assigned partitions from their sources, several at a time, while the partitions
+//! Brings back the states of newly assigned partitions from their snapshots and sources, several at a time, while the partitions
 //! that are ready go on. It knows no log.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::slots::Phase;
+use super::observer::{Happened, Restored};
+use super::slots::{Phase, Slot};
+use super::snapshots::{Prepared, Recorder};
 use super::{Worker, WorkerError};
 use crate::log::{Log, LogError, Read, Reader, Start, Until};
-use crate::stage::{PartitionId, RestoreSource, RestoreUntil, Stage, StageError, Topology};
+use crate::snapshot::{Block, Loaded};
+use crate::stage::{PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Topology};
 
 /// Topics of this prefix are departments' feeds: one without a committed offset is always read from its earliest
 /// record, since what comes twice is a duplicate downstream (design section 4).
 const FEED_PREFIX: &str = "feeds.";
 /// How many records of restore sources are read in one turn while other partitions are running.
 const RECORDS_PER_TURN: usize = 2_000;
+/// How long snapshots are read in one turn while other partitions are running, and while none is.
+const LOAD_PER_TURN: Duration = Duration::from_millis(10);
+const LOAD_PER_IDLE_TURN: Duration = Duration::from_millis(200);
 
 /// A partition on its way.
 #[derive(Debug)]
 struct Job {
     start: Start,
-    sources: VecDeque<RestoreSource>,
+    /// What is left to read, each from its offset.
+    sources: VecDeque<(RestoreSource, i64)>,
     /// Whether its first source is being read.
     running: bool,
-    /// Records of changelogs (sources read to their end) seen.
+    /// The snapshot that is read before the sources.
+    load: Option<u64>,
+    /// Records of changelogs (sources read to their end) seen, in the snapshot too.
     changelog_records: u64,
+    /// When it began, or its snapshot was read.
+    since: Instant,
+    restored: Restored,
+}
+
+impl Job {
+    fn is_loading(&self) -> bool {
+        self.load.is_some()
+    }
+
+    /// Its snapshot is read, or not used.
+    fn loaded(&mut self) {
+        self.load = None;
+        self.restored.snapshot_seconds = self.since.elapsed().as_secs_f64();
+        self.since = Instant::now();
+    }
 }
 
 /// A source being read, for one or more partitions.
@@ -57,9 +82,22 @@ impl<R: Reader> Restores<R> {
         self.records
     }
 
-    pub(super) fn add(&mut self, start: Start, sources: Vec<RestoreSource>) {
+    /// Begins a restore: of a snapshot first, where there is one, then of each source from its offset.
+    pub(super) fn add(&mut self, start: Start, sources: Vec<(RestoreSource, i64)>, load: Option<u64>) {
         self.jobs.retain(|job| job.start.id != start.id);
-        self.jobs.push(Job { start, sources: sources.into(), running: false, changelog_records: 0 });
+        self.jobs.push(Job {
+            start,
+            sources: sources.into(),
+            running: false,
+            load,
+            changelog_records: 0,
+            since: Instant::now(),
+            restored: Restored::default(),
+        });
+    }
+
+    fn is_loading(&self) -> bool {
+        self.jobs.iter().any(Job::is_loading)
     }
 
     /// Forgets a partition that was taken back.
@@ -82,7 +120,9 @@ impl<R: Reader> Restores<R> {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         for index in 0..self.jobs.len() {
             let job = &self.jobs[index];
-            let Some(source) = job.sources.front().filter(|_| !job.running).cloned() else { continue };
+            let Some((source, _)) = job.sources.front().filter(|_| !job.running && !job.is_loading()).cloned() else {
+                continue;
+            };
             if self.running.iter().any(|running| running.source.partition == source.partition) {
                 continue;
             }
@@ -91,14 +131,16 @@ impl<R: Reader> Restores<R> {
                 RestoreUntil::End => Until::End,
                 RestoreUntil::Committed => Until::Offset(own_offset.unwrap_or(0)),
             };
-            reader.start(&source.topic, source.partition, 0, until)?;
-            let mut ids = Vec::new();
-            for other in self.jobs.iter_mut().filter(|other| !other.running && other.sources.front() == Some(&source)) {
+            let (mut ids, mut from) = (Vec::new(), i64::MAX);
+            for other in self.jobs.iter_mut().filter(|other| !other.running && !other.is_loading()) {
+                let Some((_, offset)) = other.sources.front().filter(|(other, _)| *other == source) else { continue };
                 if source.until == RestoreUntil::End || other.start.committed == own_offset {
+                    from = from.min(*offset);
                     other.running = true;
                     ids.push(other.start.id.clone());
                 }
             }
+            reader.start(&source.topic, source.partition, from, until)?;
             self.running.push(Running { source, ids });
         }
         Ok(())
@@ -117,24 +159,90 @@ impl<R: Reader> Restores<R> {
 }
 
 impl<S: Stage, L: Log> Worker<S, L> {
+    /// Takes on what the log has given: each partition is restored before it flows.
+    pub(super) fn assigned(&mut self, ids: &[PartitionId]) -> Result<(), WorkerError> {
+        // Stages count on knowing the order in which their partitions are opened.
+        let mut ids = ids.to_vec();
+        ids.sort();
+        for start in self.log.accept(&ids)? {
+            let state = self.stage.open(&start.id, &self.log);
+            let offset = start.committed.unwrap_or(start.earliest);
+            let id = start.id.clone();
+            let sources = self.stage.restore_sources(&start.id);
+            let recorder = self.begin_restore(start, sources);
+            self.slots.insert(Slot {
+                id,
+                state,
+                phase: Phase::Restoring,
+                committed: offset,
+                next: offset,
+                touched: false,
+                recorder,
+            });
+        }
+        self.tell_restoring();
+        Ok(())
+    }
+
+    /// Lets go of what the log takes back; what is open is committed, unless somebody else may own it already.
+    pub(super) fn revoked(&mut self, ids: &[PartitionId], lost: bool) -> Result<(), WorkerError> {
+        if !lost {
+            self.finish()?;
+        }
+        for id in ids {
+            self.restores.remove(id)?;
+            let gone = self.slots.remove(id).and_then(|slot| slot.recorder);
+            if let (Some(snapshots), Some(recorder)) = (&mut self.snapshots, gone) {
+                snapshots.close(&recorder);
+            }
+        }
+        if lost && self.open.steps > 0 {
+            self.abort("partitions were lost to another worker")?;
+        }
+        self.log.release(ids)?;
+        self.figures_stale = true;
+        self.tell_restoring();
+        Ok(())
+    }
+
+    /// Begins the restore of a partition; what keeps its snapshot from now on, where one is kept.
+    fn begin_restore(&mut self, start: Start, sources: Vec<RestoreSource>) -> Option<Recorder> {
+        let Some(snapshots) = &mut self.snapshots else {
+            self.restores.add(start, sources.into_iter().map(|source| (source, 0)).collect(), None);
+            return None;
+        };
+        let prepared = snapshots.prepare(&mut self.log, self.stage.topology(), &start, &sources);
+        let Prepared { recorder, from, load, ignored } = prepared;
+        if let Some(why) = ignored {
+            self.observer.happened(&Happened::Ignored(&start.id, &why));
+        }
+        self.restores.add(start, sources.into_iter().zip(from).collect(), load);
+        Some(recorder)
+    }
+
     /// Goes on with restores; partitions that are ready begin to flow. Whether anything was done.
     pub(super) fn advance_restores(&mut self, wait: Duration) -> Result<bool, WorkerError> {
         if self.restores.is_idle() {
             return Ok(false);
         }
+        let others_run = self.slots.iter().any(|slot| slot.phase == Phase::Running);
+        let mut worked = if self.restores.is_loading() { self.advance_loads(wait, others_run) } else { false };
+        if self.restores.jobs.iter().all(Job::is_loading) {
+            return Ok(worked);
+        }
         if self.restores.reader.is_none() {
             self.restores.reader = Some(self.log.reader()?);
         }
-        let mut worked = self.start_ready()?;
-        let others_run = self.slots.iter().any(|slot| slot.phase == Phase::Running);
-        let mut wait = if others_run || worked { Duration::ZERO } else { wait };
+        worked |= self.start_ready()?;
+        let mut wait = if others_run || worked || self.restores.is_loading() { Duration::ZERO } else { wait };
+        self.restores.start_sources()?;
         for _ in 0..RECORDS_PER_TURN {
-            self.restores.start_sources()?;
             match self.restore_one(wait)? {
                 Read::Record(()) => {}
                 Read::Finished { topic, partition } => {
                     self.restores.finish_source(&topic, partition);
                     self.start_ready()?;
+                    self.restores.start_sources()?;
                 }
                 Read::Nothing => break,
             }
@@ -149,8 +257,75 @@ impl<S: Stage, L: Log> Worker<S, L> {
         Ok(worked)
     }
 
-    fn restore_one(&mut self, wait: Duration) -> Result<Read<()>, WorkerError> {
+    /// Takes what was read of snapshots. Whether there was something.
+    fn advance_loads(&mut self, wait: Duration, others_run: bool) -> bool {
+        let begun = Instant::now();
+        let limit = if others_run { LOAD_PER_TURN } else { LOAD_PER_IDLE_TURN };
+        let mut wait = if others_run { Duration::ZERO } else { wait };
+        let mut worked = false;
+        while self.restores.is_loading() && begun.elapsed() < limit {
+            let Some(snapshots) = &mut self.snapshots else { break };
+            let Some((number, loaded)) = snapshots.loader.next(wait) else { break };
+            worked = true;
+            wait = Duration::ZERO;
+            // Of a partition that was taken back meanwhile there is no job any more.
+            let Some(index) = self.restores.jobs.iter().position(|job| job.load == Some(number)) else { continue };
+            match loaded {
+                Loaded::Block(block) => {
+                    if let Err(why) = self.restore_block(index, &block) {
+                        self.ignore_snapshot(index, &why);
+                    }
+                }
+                // Its tail is read, and it begins to flow, before the next one is read.
+                Loaded::End => {
+                    self.restores.jobs[index].loaded();
+                    break;
+                }
+                Loaded::Failed(fault) => self.ignore_snapshot(index, &fault.to_string()),
+            }
+        }
+        worked
+    }
+
+    /// Takes the records of a block; an error says why they cannot be used.
+    fn restore_block(&mut self, index: usize, block: &Block) -> Result<(), String> {
         let Self { stage, slots, restores, .. } = self;
+        let job = &mut restores.jobs[index];
+        let Some(slot) = slots.get(&job.start.id) else { return Ok(()) };
+        let Some(recorder) = &slot.recorder else { return Ok(()) };
+        for (place, key, value) in block.records() {
+            let Some(source) = recorder.source(place) else { return Err("a record is of no source".to_owned()) };
+            let RestoreSource { topic, partition, until } = source;
+            let record = Record { topic, partition: *partition, offset: -1, timestamp_ms: 0, key, value, headers: &[] };
+            stage.restore(&mut slot.state, &record).map_err(|error| error.to_string())?;
+            job.restored.snapshot_records += 1;
+            job.changelog_records += u64::from(*until == RestoreUntil::End);
+        }
+        Ok(())
+    }
+
+    /// Begins the restore of a partition anew, without its snapshot.
+    fn ignore_snapshot(&mut self, index: usize, why: &str) {
+        let job = &mut self.restores.jobs[index];
+        let id = job.start.id.clone();
+        self.observer.happened(&Happened::Ignored(&id, why));
+        job.loaded();
+        job.changelog_records = 0;
+        job.restored.snapshot_records = 0;
+        for (_, from) in &mut job.sources {
+            *from = 0;
+        }
+        let state = self.stage.open(&id, &self.log);
+        if let (Some(slot), Some(snapshots)) = (self.slots.get(&id), &mut self.snapshots) {
+            slot.state = state;
+            if let Some(recorder) = &mut slot.recorder {
+                snapshots.begin_anew(&id, recorder);
+            }
+        }
+    }
+
+    fn restore_one(&mut self, wait: Duration) -> Result<Read<()>, WorkerError> {
+        let Self { stage, slots, restores, snapshots, .. } = self;
         let Restores { reader: Some(reader), jobs, running, records } = restores else { return Ok(Read::Nothing) };
         if running.is_empty() {
             return Ok(Read::Nothing);
@@ -164,10 +339,14 @@ impl<S: Stage, L: Log> Worker<S, L> {
             for id in &source.ids {
                 let Some(slot) = slots.get(id) else { continue };
                 stage.restore(&mut slot.state, record)?;
-                if source.source.until == RestoreUntil::End
-                    && let Some(job) = jobs.iter_mut().find(|job| job.start.id == *id)
-                {
-                    job.changelog_records += 1;
+                let Some(job) = jobs.iter_mut().find(|job| job.start.id == *id) else { continue };
+                job.restored.source_records += 1;
+                job.changelog_records += u64::from(source.source.until == RestoreUntil::End);
+                if let (Some(snapshots), Some(recorder)) = (snapshots.as_mut(), &mut slot.recorder) {
+                    recorder.take_restored(record);
+                    if recorder.is_full() {
+                        snapshots.append(recorder, job.start.committed.unwrap_or(-1));
+                    }
                 }
             }
             Ok(())
@@ -181,9 +360,10 @@ impl<S: Stage, L: Log> Worker<S, L> {
 
     /// Lets every partition flow whose sources are all read. Whether there was one.
     fn start_ready(&mut self) -> Result<bool, WorkerError> {
-        let ready: Vec<Job> = self.restores.jobs.extract_if(.., |job| job.sources.is_empty()).collect();
+        let is_ready = |job: &mut Job| job.sources.is_empty() && !job.is_loading();
+        let ready: Vec<Job> = self.restores.jobs.extract_if(.., is_ready).collect();
         let any = !ready.is_empty();
-        for job in ready {
+        for mut job in ready {
             let offset = start_offset(self.stage.topology(), &job.start, job.changelog_records)?;
             let Some(slot) = self.slots.get(&job.start.id) else { continue };
             let need = self.stage.need(&slot.state, None);
@@ -194,13 +374,19 @@ impl<S: Stage, L: Log> Worker<S, L> {
                 slot.phase = Phase::Running;
                 slot.committed = offset;
                 slot.next = offset;
+                if let (Some(snapshots), Some(recorder)) = (&mut self.snapshots, &mut slot.recorder) {
+                    snapshots.restored(&mut self.log, recorder, job.start.committed.unwrap_or(-1));
+                }
             }
             self.log.resume(&job.start.id, offset)?;
+            job.restored.source_seconds = job.since.elapsed().as_secs_f64();
+            self.observer.happened(&Happened::Restored(&job.start.id, job.restored));
         }
         if any {
             self.figures_stale = true;
             self.tell_restoring();
             self.tell_figures();
+            self.tell_kept();
         }
         Ok(any)
     }

@@ -1,5 +1,6 @@
 //! The partitions that a worker owns, found fast by topic and number. It knows no log.
 
+use super::snapshots::Recorder;
 use crate::stage::PartitionId;
 
 /// Whether a partition is ready.
@@ -23,6 +24,8 @@ pub(crate) struct Slot<P> {
     pub(crate) next: i64,
     /// Whether the open transaction applied anything to it.
     pub(crate) touched: bool,
+    /// What keeps its snapshot; none where none is kept.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// All owned partitions, in the order of their ids.
@@ -63,13 +66,18 @@ impl<P> Slots<P> {
         }
     }
 
-    pub(crate) fn remove(&mut self, id: &PartitionId) {
-        self.rows.retain(|slot| slot.id != *id);
+    pub(crate) fn remove(&mut self, id: &PartitionId) -> Option<Slot<P>> {
         self.last = 0;
+        let index = self.rows.iter().position(|slot| slot.id == *id)?;
+        Some(self.rows.remove(index))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<P>> {
         self.rows.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot<P>> {
+        self.rows.iter_mut()
     }
 
     pub(crate) fn touched(&mut self) -> impl Iterator<Item = &mut Slot<P>> {

@@ -1,8 +1,12 @@
 //! The same feeds taken calmly and taken roughly: stages killed and built anew, transactions aborted, partitions read in
 //! another order, records delivered twice, a calendar job that dies and begins its day again. It judges nothing.
 
+use std::fs;
+
 use runtime::memory::{Memory, Order, Pipeline, StageOptions};
+use runtime::snapshot::SnapshotSettings;
 use runtime::worker::{Bounds, WorkerError};
+use tempfile::TempDir;
 
 use crate::generate::Dice;
 use crate::history::Step;
@@ -17,6 +21,8 @@ const ABORTS_MAX: u64 = 6;
 pub(crate) struct Fate {
     dice: Dice,
     pub(crate) shape: Shape,
+    /// Where stages keep their snapshots.
+    folder: TempDir,
 }
 
 /// What was done to a run, and what was seen in its middle.
@@ -43,10 +49,10 @@ impl Fate {
             household_partitions: *dice.pick(&[1, 2, 3]),
             sweep: *dice.pick(&[1, 2, 5, 1_000]),
         };
-        Self { dice, shape }
+        Self { dice, shape, folder: TempDir::new().expect("a folder") }
     }
 
-    fn options(&mut self) -> StageOptions {
+    fn options(&mut self, stage: &str) -> StageOptions {
         let records = *self.dice.pick(&[1, 2, 3, 7, 20, 1_000]);
         let order = match self.dice.below(3) {
             0 => Order::InTurn(1 + self.dice.below(4) as usize),
@@ -54,7 +60,30 @@ impl Fate {
             _ => Order::Shuffled(self.dice.below(u64::MAX)),
         };
         let aborts = (0..self.dice.below(ABORTS_MAX + 1)).map(|_| self.dice.below(TRANSACTIONS)).collect();
-        StageOptions { bounds: Bounds { records, time: None, ..Bounds::default() }, order, aborts }
+        let snapshots = self.snapshots(stage);
+        StageOptions { bounds: Bounds { records, time: None, ..Bounds::default() }, order, aborts, snapshots }
+    }
+
+    /// Whether this life of a stage has snapshots, and whether what the last one left of a file was cut off or damaged. A
+    /// life without leaves stale ones to the next.
+    fn snapshots(&mut self, stage: &str) -> Option<SnapshotSettings> {
+        let folder = self.folder.path().join(stage);
+        let left = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+        let mut left: Vec<_> = left.filter(|path| path.extension().is_some_and(|end| end == "snapshot")).collect();
+        left.sort();
+        for path in left {
+            let mut bytes = fs::read(&path).expect("a snapshot");
+            match self.dice.below(12) {
+                0 => bytes.truncate(self.dice.below(bytes.len() as u64 + 1) as usize),
+                1 if !bytes.is_empty() => {
+                    let at = self.dice.below(bytes.len() as u64) as usize;
+                    bytes[at] ^= 1 << self.dice.below(8);
+                }
+                _ => continue,
+            }
+            fs::write(&path, bytes).expect("a snapshot");
+        }
+        self.dice.percent(80).then(|| SnapshotSettings::in_turn(folder))
     }
 
     /// A stage goes on a little, is killed and built anew, or all go on until they find nothing more.
@@ -64,7 +93,7 @@ impl Fate {
             0 => pipeline.run(),
             1..4 => {
                 pipeline.kill(stage);
-                let options = self.options();
+                let options = self.options(stage);
                 world::add(pipeline, stage, self.shape, options);
                 Ok(())
             }
@@ -87,7 +116,7 @@ impl Fate {
         let seen = memory.clone();
         let mut done = Done { deliveries: 0, faults: Vec::new(), look: Box::new(move || look(&seen)) };
         for stage in STAGES {
-            let options = self.options();
+            let options = self.options(stage);
             world::add(&mut pipeline, stage, self.shape, options);
         }
         let mut again = Vec::new();
