@@ -142,6 +142,8 @@ pub struct Worker<S: Stage, L: Log> {
     figures_told: Option<Instant>,
     /// Whether something was committed since.
     figures_stale: bool,
+    /// Whether the last poll brought a record.
+    flows: bool,
     observer: Box<dyn Observer>,
 }
 
@@ -163,6 +165,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             aborts_in_a_row: 0,
             figures_told: None,
             figures_stale: false,
+            flows: false,
             observer,
         }
     }
@@ -189,6 +192,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
         let polled = log.poll(wait, |record| visit(stage, slots, outbox, open, *learned, record))?;
         let mut turn = Turn::Worked;
         let of_record = matches!(polled, Polled::Record(_));
+        self.flows = of_record;
         match polled {
             Polled::Record(Visit::Done | Visit::Stray) => self.hand_over(OUTBOX_BYTES)?,
             Polled::Record(Visit::Held(held, need)) => self.go_on(&held, need)?,

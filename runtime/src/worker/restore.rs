@@ -20,6 +20,8 @@ const RECORDS_PER_TURN: usize = 2_000;
 /// How long snapshots are read in one turn while other partitions are running, and while none is.
 const LOAD_PER_TURN: Duration = Duration::from_millis(10);
 const LOAD_PER_IDLE_TURN: Duration = Duration::from_millis(200);
+/// How long partitions that run have the loop for themselves, while records come, before restores go on.
+const RUN_PER_RESTORE: Duration = Duration::from_millis(10);
 
 /// A partition on its way.
 #[derive(Debug)]
@@ -65,11 +67,13 @@ pub(super) struct Restores<R> {
     jobs: Vec<Job>,
     running: Vec<Running>,
     records: u64,
+    /// When they went on last, while other partitions run.
+    advanced: Option<Instant>,
 }
 
 impl<R> Default for Restores<R> {
     fn default() -> Self {
-        Self { reader: None, jobs: Vec::new(), running: Vec::new(), records: 0 }
+        Self { reader: None, jobs: Vec::new(), running: Vec::new(), records: 0, advanced: None }
     }
 }
 
@@ -98,6 +102,11 @@ impl<R: Reader> Restores<R> {
 
     fn is_loading(&self) -> bool {
         self.jobs.iter().any(Job::is_loading)
+    }
+
+    /// Whether it is the turn of the partitions that run.
+    pub(super) fn leave_way(&self) -> bool {
+        self.advanced.is_some_and(|advanced| advanced.elapsed() < RUN_PER_RESTORE)
     }
 
     /// Forgets a partition that was taken back.
@@ -222,9 +231,17 @@ impl<S: Stage, L: Log> Worker<S, L> {
 
     /// Goes on with restores; partitions that are ready begin to flow. Whether anything was done.
     pub(super) fn advance_restores(&mut self, wait: Duration) -> Result<bool, WorkerError> {
-        if self.restores.is_idle() {
+        if self.restores.is_idle() || (self.flows && self.restores.leave_way()) {
             return Ok(false);
         }
+        let worked = self.advance_some(wait)?;
+        // Without a bound in time no clock decides anything.
+        let others_run = self.slots.iter().any(|slot| slot.phase == Phase::Running);
+        self.restores.advanced = (others_run && self.settings.bounds.time.is_some()).then(Instant::now);
+        Ok(worked)
+    }
+
+    fn advance_some(&mut self, wait: Duration) -> Result<bool, WorkerError> {
         let others_run = self.slots.iter().any(|slot| slot.phase == Phase::Running);
         let mut worked = if self.restores.is_loading() { self.advance_loads(wait, others_run) } else { false };
         if self.restores.jobs.iter().all(Job::is_loading) {
@@ -260,7 +277,11 @@ impl<S: Stage, L: Log> Worker<S, L> {
     /// Takes what was read of snapshots. Whether there was something.
     fn advance_loads(&mut self, wait: Duration, others_run: bool) -> bool {
         let begun = Instant::now();
-        let limit = if others_run { LOAD_PER_TURN } else { LOAD_PER_IDLE_TURN };
+        let limit = match self.settings.bounds.time {
+            Some(_) if others_run => LOAD_PER_TURN,
+            Some(_) => LOAD_PER_IDLE_TURN,
+            None => Duration::MAX,
+        };
         let mut wait = if others_run { Duration::ZERO } else { wait };
         let mut worked = false;
         while self.restores.is_loading() && begun.elapsed() < limit {
@@ -326,7 +347,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
 
     fn restore_one(&mut self, wait: Duration) -> Result<Read<()>, WorkerError> {
         let Self { stage, slots, restores, snapshots, .. } = self;
-        let Restores { reader: Some(reader), jobs, running, records } = restores else { return Ok(Read::Nothing) };
+        let Restores { reader: Some(reader), jobs, running, records, .. } = restores else { return Ok(Read::Nothing) };
         if running.is_empty() {
             return Ok(Read::Nothing);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runtime::kafka::{KafkaLog, KafkaReader};
-use runtime::log::{Log, LogError, Polled, Start};
+use runtime::log::{Extent, Log, LogError, Polled, Start};
 use runtime::stage::{Outbox, PartitionCounts, PartitionId, Record};
 
 /// Every `every`th commit fails in a way that asks for an abort.
@@ -64,5 +64,21 @@ impl Log for Faulty {
 
     fn reader(&mut self) -> Result<KafkaReader, LogError> {
         self.log.reader()
+    }
+
+    fn cluster(&mut self) -> Result<String, LogError> {
+        self.log.cluster()
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.log.now_ms()
+    }
+
+    fn extent(&mut self, topic: &str, partition: i32, since_ms: i64) -> Result<Extent, LogError> {
+        self.log.extent(topic, partition, since_ms)
+    }
+
+    fn stable_end(&mut self, topic: &str, partition: i32) -> Result<i64, LogError> {
+        self.log.stable_end(topic, partition)
     }
 }

@@ -10,4 +10,5 @@ mod archive;
 mod city;
 mod faulty;
 mod service;
+mod snapshots;
 mod worker;
