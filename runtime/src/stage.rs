@@ -170,6 +170,11 @@ pub trait Stage: Send {
     /// and partition are always known.
     fn restore(&self, partition: &mut Self::Partition, record: &Record<'_>) -> Result<(), StageError>;
 
+    /// No more records of restore sources come: what was put off until now is done now.
+    fn restored(&self, partition: &mut Self::Partition) {
+        let _ = partition;
+    }
+
     /// What of the reference topic must be known before `record` is applied (`None`: right after a restore).
     fn need(&self, partition: &Self::Partition, record: Option<&Record<'_>>) -> Option<Need>;
 

@@ -42,6 +42,9 @@ impl<S: Stage> Stage for Aside<S> {
     fn restore(&self, partition: &mut S::Partition, record: &Record<'_>) -> Result<(), StageError> {
         self.stage.restore(partition, record)
     }
+    fn restored(&self, partition: &mut S::Partition) {
+        self.stage.restored(partition);
+    }
     fn need(&self, partition: &S::Partition, record: Option<&Record<'_>>) -> Option<Need> {
         self.stage.need(partition, record)
     }

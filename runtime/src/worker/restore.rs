@@ -387,6 +387,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
         for mut job in ready {
             let offset = start_offset(self.stage.topology(), &job.start, job.changelog_records)?;
             let Some(slot) = self.slots.get(&job.start.id) else { continue };
+            self.stage.restored(&mut slot.state);
             let need = self.stage.need(&slot.state, None);
             if let Some(need) = need {
                 self.learn(need)?;

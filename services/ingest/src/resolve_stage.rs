@@ -249,6 +249,10 @@ impl Stage for ResolveStage {
         partition.restore(&self.resolver, subject, part, record.value).map_err(|error| fail(error.to_string()))
     }
 
+    fn restored(&self, partition: &mut ResolvePartition) {
+        partition.restored(&self.resolver);
+    }
+
     fn need(&self, _: &ResolvePartition, _: Option<&Record<'_>>) -> Option<Need> {
         None
     }

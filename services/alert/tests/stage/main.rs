@@ -7,6 +7,7 @@ mod villages;
 use std::collections::BTreeSet;
 
 use runtime::memory::{Pipeline, StageOptions};
+use runtime::snapshot::SnapshotSettings;
 use runtime::worker::Bounds;
 use schemas::records::{HouseholdState, Member, MonthlyAmounts, Status, Step, Warning, WarningKind};
 use schemas::{Cause, EntryId, Fen, PersonToken};
@@ -280,14 +281,19 @@ fn where_transactions_close_and_abort_and_where_a_worker_is_killed_changes_no_by
         city.run_with(StageOptions { bounds, aborts, ..StageOptions::default() }).expect("runs");
         assert!(published(&city) == expected, "transactions of {records} records, some aborted");
 
-        let city = story();
-        for turns in [3, 11, 29] {
-            let mut pipeline = Pipeline::new(&city.memory);
-            pipeline.add(alert::stage(), StageOptions { bounds, ..StageOptions::default() });
-            pipeline.turn("alert", turns).expect("runs");
-            pipeline.kill("alert");
+        for has_snapshots in [false, true] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let snapshots = has_snapshots.then(|| SnapshotSettings::in_turn(folder.path().to_owned()));
+            let city = story();
+            for turns in [3, 11, 29] {
+                let mut pipeline = Pipeline::new(&city.memory);
+                let options = StageOptions { bounds, snapshots: snapshots.clone(), ..StageOptions::default() };
+                pipeline.add(alert::stage(), options);
+                pipeline.turn("alert", turns).expect("runs");
+                pipeline.kill("alert");
+            }
+            city.run_with(StageOptions { snapshots, ..StageOptions::default() }).expect("runs");
+            assert!(published(&city) == expected, "killed three times, transactions of {records} records");
         }
-        city.run().expect("runs");
-        assert!(published(&city) == expected, "killed three times, transactions of {records} records");
     }
 }

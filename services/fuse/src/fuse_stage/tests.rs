@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use runtime::memory::{Memory, Pipeline, StageOptions, TopicSettings};
+use runtime::snapshot::SnapshotSettings;
 use runtime::worker::Bounds;
 use schemas::records::{Fact, Origin, Row};
 use schemas::{Category, Cause, Day, EntryId, Fen, Hash64, Kind};
@@ -165,7 +166,7 @@ proptest! {
     #[test]
     fn aborts_and_kills_change_nothing(
         inputs in proptest::collection::vec((0usize..HOUSEHOLDS.len(), 0i64..50, 0u8..8), 1..40),
-        records in 1usize..9, aborts in proptest::collection::vec(0u64..6, 0..4), killed_after in 0usize..40,
+        records in 1usize..9, aborts in proptest::collection::vec(0u64..6, 0..4), killed_after in 0usize..40, has_snapshots: bool,
     ) {
         let (calm, rough) = (log(), log());
         let mut day = 20_000;
@@ -180,11 +181,13 @@ proptest! {
             day += i32::from(what == 0);
         }
         run(&calm, 1_000, &[]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let snapshots = has_snapshots.then(|| SnapshotSettings::in_turn(folder.path().to_owned()));
         let mut pipeline = Pipeline::new(&rough);
-        pipeline.add(crate::stage(), options(records, &aborts));
+        pipeline.add(crate::stage(), StageOptions { snapshots: snapshots.clone(), ..options(records, &aborts) });
         pipeline.turn("fuse", killed_after).expect("runs");
         pipeline.kill("fuse");
-        pipeline.add(crate::stage(), options(records, &[]));
+        pipeline.add(crate::stage(), StageOptions { snapshots, ..options(records, &[]) });
         pipeline.run().expect("runs");
         let by_partition = |memory: &Memory| {
             let mut all = said(memory);

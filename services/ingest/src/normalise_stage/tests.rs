@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use runtime::held::HeldRecord;
 use runtime::memory::{Memory, Pipeline, StageOptions, TopicSettings};
 use runtime::partitioner::partition_of;
+use runtime::snapshot::SnapshotSettings;
 use runtime::stage::Header;
 use schemas::Day;
 use schemas::feed::Feed;
@@ -234,15 +235,19 @@ fn aborts_and_a_kill_change_nothing() {
     let figures = run(&aborted, options);
     assert_eq!(figures.rows, expected.rows);
 
-    let killed = filled();
-    let mut pipeline = Pipeline::new(&killed);
-    pipeline.add(stage(), StageOptions { bounds, ..StageOptions::default() });
-    pipeline.turn(STAGE, 9).expect("turns");
-    pipeline.kill(STAGE);
-    let figures = run(&killed, StageOptions::default());
-    assert_eq!(figures.rows, expected.rows);
+    let folder = tempfile::tempdir().expect("a folder");
+    let killed = [None, Some(SnapshotSettings::in_turn(folder.path().to_owned()))].map(|snapshots| {
+        let killed = filled();
+        let mut pipeline = Pipeline::new(&killed);
+        pipeline.add(stage(), StageOptions { bounds, snapshots: snapshots.clone(), ..StageOptions::default() });
+        pipeline.turn(STAGE, 9).expect("turns");
+        pipeline.kill(STAGE);
+        let figures = run(&killed, StageOptions { snapshots, ..StageOptions::default() });
+        assert_eq!(figures.rows, expected.rows);
+        killed
+    });
 
-    for memory in [&aborted, &killed] {
+    for memory in [&aborted, &killed[0], &killed[1]] {
         let sorted = |memory: &Memory| {
             let mut all: Vec<_> = outputs(memory)
                 .iter()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ingest_core::ledger::{self, LedgerError, Part, Subject};
+use ingest_core::ledger::{Draft, LedgerError, Part, Subject};
 use ingest_core::resolve::{Note, Outcome, Resolver};
 use runtime::stage::Figures;
 use runtime::table::Table;
@@ -33,6 +33,16 @@ pub struct ResolvePartition {
     due: BTreeSet<(Day, Subject)>,
     /// Every subject, sorted, while a sweep over all of them goes on.
     sweep: Option<Vec<Subject>>,
+    /// Whose ledger is being put together by a restore, in the draft.
+    restoring: Option<Restoring>,
+    draft: Draft,
+}
+
+/// A subject that is being restored.
+#[derive(Debug)]
+struct Restoring {
+    subject: Subject,
+    was_due: Option<Day>,
 }
 
 impl ResolvePartition {
@@ -47,6 +57,8 @@ impl ResolvePartition {
             saved: None,
             due: BTreeSet::new(),
             sweep: None,
+            restoring: None,
+            draft: Draft::default(),
         }
     }
 
@@ -78,6 +90,8 @@ impl ResolvePartition {
         }
     }
 
+    /// Takes a part of a ledger from the changelog. The parts of one subject often come one after the other, so that the
+    /// ledger is put together first and kept when another subject comes, or none.
     pub(super) fn restore(
         &mut self,
         resolver: &Resolver,
@@ -85,12 +99,20 @@ impl ResolvePartition {
         part: Part,
         value: Option<&[u8]>,
     ) -> Result<(), LedgerError> {
-        let old = self.ledgers.get(&subject);
-        let new = ledger::restored(old, part, value)?;
-        let (was_due, is_due) = (resolver.due_day(old), resolver.due_day(new.as_deref()));
-        self.move_due(subject, was_due, is_due);
-        self.ledgers.restore(subject, new.as_deref());
-        Ok(())
+        if self.restoring.as_ref().is_none_or(|restoring| restoring.subject != subject) {
+            self.restored(resolver);
+            let old = self.ledgers.get(&subject);
+            self.draft.load(old);
+            self.restoring = Some(Restoring { subject, was_due: resolver.due_day(old) });
+        }
+        self.draft.restore(part, value)
+    }
+
+    /// Keeps the ledger that is being put together.
+    pub(super) fn restored(&mut self, resolver: &Resolver) {
+        let Some(Restoring { subject, was_due }) = self.restoring.take() else { return };
+        self.move_due(subject, was_due, resolver.due_day(self.draft.bytes()));
+        self.ledgers.restore(subject, self.draft.bytes());
     }
 
     fn move_due(&mut self, subject: Subject, was_due: Option<Day>, is_due: Option<Day>) {

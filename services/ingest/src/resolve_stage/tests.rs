@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use runtime::memory::{Memory, Pipeline, StageOptions, TopicSettings};
+use runtime::snapshot::SnapshotSettings;
 use runtime::stage::Placement;
 use runtime::worker::Bounds;
 use schemas::records::{Entry, HouseholdEntry, Origin, Parked, ParkedChange, Scorecard};
@@ -335,7 +336,7 @@ proptest! {
     #[test]
     fn aborts_and_kills_change_nothing(
         inputs in proptest::collection::vec((0i64..20, 1u8..4, 0u8..14), 1..50), step in 1usize..4,
-        records in 1usize..9, aborts in proptest::collection::vec(0u64..6, 0..4), killed_after in 0usize..50,
+        records in 1usize..9, aborts in proptest::collection::vec(0u64..6, 0..4), killed_after in 0usize..50, has_snapshots: bool,
     ) {
         let (calm, rough) = (log(), log());
         let mut day = END_OF_SEPTEMBER;
@@ -352,11 +353,13 @@ proptest! {
             day = day.plus(i32::from(what == 0));
         }
         run(&calm);
+        let folder = tempfile::tempdir().expect("a folder");
+        let snapshots = has_snapshots.then(|| SnapshotSettings::in_turn(folder.path().to_owned()));
         let mut pipeline = Pipeline::new(&rough);
-        pipeline.add(stage(step), options(records, &aborts));
+        pipeline.add(stage(step), StageOptions { snapshots: snapshots.clone(), ..options(records, &aborts) });
         pipeline.turn("resolve", killed_after).expect("runs");
         pipeline.kill("resolve");
-        pipeline.add(stage(step), options(records, &[]));
+        pipeline.add(stage(step), StageOptions { snapshots, ..options(records, &[]) });
         pipeline.run().expect("runs");
         // When the ledgers of two partitions talk, what comes between their words is said one way or another.
         if !has_mergers {

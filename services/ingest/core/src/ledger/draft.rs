@@ -8,7 +8,9 @@ use schemas::{Hash64, Kind, Month, Op, Reason};
 use super::about::About;
 use super::bytes::put_narrow;
 use super::item::{self, Item, Items};
-use super::{CHUNK_HEAD_BYTES, Chunks, Ledger, Part, chunk_number, holds_on, says_membership, split_about};
+use super::{
+    CHUNK_HEAD_BYTES, Chunks, Ledger, LedgerError, Part, chunk_number, holds_on, says_membership, split_about,
+};
 
 /// A ledger being changed.
 #[derive(Debug)]
@@ -41,6 +43,20 @@ impl Draft {
     /// It, read in place.
     pub fn ledger(&self) -> Ledger<'_> {
         Ledger::of(self.bytes())
+    }
+
+    /// Takes one part as the changelog has it.
+    pub fn restore(&mut self, part: Part, value: Option<&[u8]>) -> Result<(), LedgerError> {
+        let value = value.unwrap_or_default();
+        let (name, is_valid) = match part {
+            Part::About => ("about", About::read(value).is_some()),
+            Part::Standing | Part::Month(_) => ("items", item::are_items(value)),
+        };
+        if !is_valid {
+            return Err(LedgerError { part: name, bytes: value.len() });
+        }
+        self.replace(part, value);
+        Ok(())
     }
 
     /// Adds the item of a record and says how many older items it made needless (0 but for old statuses); refused

@@ -181,22 +181,6 @@ pub fn changes<'a>(
     })
 }
 
-/// The ledger with one part as the changelog has it; none where nothing is left of it.
-pub fn restored(ledger: Option<&[u8]>, part: Part, value: Option<&[u8]>) -> Result<Option<Vec<u8>>, LedgerError> {
-    let value = value.unwrap_or_default();
-    let (name, is_valid) = match part {
-        Part::About => ("about", About::read(value).is_some()),
-        Part::Standing | Part::Month(_) => ("items", item::are_items(value)),
-    };
-    if !is_valid {
-        return Err(LedgerError { part: name, bytes: value.len() });
-    }
-    let mut draft = Draft::default();
-    draft.load(ledger);
-    draft.replace(part, value);
-    Ok(draft.bytes().map(<[u8]>::to_vec))
-}
-
 fn split_about(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)

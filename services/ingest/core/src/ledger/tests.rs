@@ -159,7 +159,7 @@ fn a_later_report_is_noted_in_its_place() {
 fn a_changelog_value_that_is_nothing_of_the_kind_is_an_error() {
     let parts = [(Part::About, "about"), (Part::Standing, "items"), (Part::Month(month(202_503)), "items")];
     for (part, name) in parts {
-        let error = restored(None, part, Some(b"nonsense")).expect_err("no part");
+        let error = Draft::default().restore(part, Some(b"nonsense")).expect_err("no part");
         assert_eq!(error, LedgerError { part: name, bytes: 8 });
     }
 }
@@ -193,11 +193,12 @@ proptest! {
     ) {
         let old = drafted(&first, None, was_parked);
         let new = drafted(&second, Some(oldest), parked);
-        let mut restored_ledger = old.clone();
+        let mut restored = Draft::default();
+        restored.load(old.as_deref());
         for (part, value) in changes(old.as_deref(), new.as_deref()) {
-            restored_ledger = restored(restored_ledger.as_deref(), part, value).expect("a part");
+            restored.restore(part, value).expect("a part");
         }
-        prop_assert_eq!(restored_ledger, new.clone());
+        prop_assert_eq!(restored.bytes(), new.as_deref());
         prop_assert_eq!(changes(new.as_deref(), new.as_deref()).count(), 0);
     }
 
