@@ -40,6 +40,8 @@ pub struct KafkaReader {
     committed: BaseConsumer<Quiet>,
     watermarks: BaseConsumer<Quiet>,
     reading: Vec<Reading>,
+    /// Whether a partition may be waiting to be begun, or be read as far as was asked.
+    has_news: bool,
 }
 
 impl KafkaReader {
@@ -49,6 +51,7 @@ impl KafkaReader {
             committed: connection.reader(identity).create_with_context(Quiet).map_err(create)?,
             watermarks: connection.watermarks(identity).create_with_context(Quiet).map_err(create)?,
             reading: Vec::new(),
+            has_news: false,
         })
     }
 
@@ -125,21 +128,28 @@ impl Reader for KafkaReader {
         let done = from >= target;
         let topic = topic.to_owned();
         self.reading.push(Reading { topic, partition, from, target, begun: false, done, asked: None });
+        self.has_news = true;
         Ok(())
     }
 
     fn poll<R>(&mut self, wait: Duration, take: impl FnOnce(&Record<'_>) -> R) -> Result<Read<R>, LogError> {
-        self.begin_stable()?;
-        if let Some((topic, partition)) = self.take_done()? {
-            return Ok(Read::Finished { topic, partition });
+        let mut wait = wait;
+        // Most polls bring a record and change nothing: then no partition is looked at.
+        if self.has_news {
+            self.begin_stable()?;
+            if let Some((topic, partition)) = self.take_done()? {
+                return Ok(Read::Finished { topic, partition });
+            }
+            self.has_news = !self.reading.iter().all(|row| row.begun);
+            wait = if self.has_news { wait.min(STABLE_EVERY) } else { wait };
         }
-        let wait = if self.reading.iter().all(|row| row.begun) { wait } else { wait.min(STABLE_EVERY) };
         match self.committed.poll(wait) {
             None => Ok(Read::Nothing),
             Some(Ok(message)) => {
                 let is_it = |row: &&mut Reading| row.partition == message.partition() && row.topic == message.topic();
                 let Some(row) = self.reading.iter_mut().find(is_it) else { return Ok(Read::Nothing) };
                 row.done = message.offset() + 1 >= row.target;
+                self.has_news |= row.done;
                 if message.offset() >= row.target {
                     return Ok(Read::Nothing);
                 }
@@ -149,6 +159,7 @@ impl Reader for KafkaReader {
                 // At most one partition with a given number is read at a time, so the number tells which.
                 for row in self.reading.iter_mut().filter(|row| row.partition == partition && row.begun) {
                     row.done = true;
+                    self.has_news = true;
                 }
                 Ok(Read::Nothing)
             }

@@ -8,6 +8,7 @@ mod observer;
 mod restore;
 mod slots;
 mod snapshots;
+mod trust;
 
 use std::time::{Duration, Instant};
 

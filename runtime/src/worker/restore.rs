@@ -360,7 +360,9 @@ impl<S: Stage, L: Log> Worker<S, L> {
             for id in &source.ids {
                 let Some(slot) = slots.get(id) else { continue };
                 stage.restore(&mut slot.state, record)?;
-                let Some(job) = jobs.iter_mut().find(|job| job.start.id == *id) else { continue };
+                // The number is compared first: topics are the same most of the time.
+                let is_it = |job: &&mut Job| job.start.id.partition == id.partition && job.start.id == *id;
+                let Some(job) = jobs.iter_mut().find(is_it) else { continue };
                 job.restored.source_records += 1;
                 job.changelog_records += u64::from(source.source.until == RestoreUntil::End);
                 if let (Some(snapshots), Some(recorder)) = (snapshots.as_mut(), &mut slot.recorder) {

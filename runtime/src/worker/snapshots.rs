@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::observer::{Happened, Kept};
 use super::slots::Phase;
+use super::trust::{CLOCKS_MS, lies_within, marked};
 use crate::log::{Log, LogError, Start};
 use crate::partitioner::place;
 use crate::snapshot::{
-    AGE_MAX, Fault, FileId, Identity, Loader, Mark, RecordsBlock, Scan, SnapshotSettings, Writer, file_of, scan,
+    Fault, FileId, Identity, Loader, Mark, RecordsBlock, Scan, SnapshotSettings, Writer, file_of, scan,
 };
 use crate::stage::{Outbox, PartitionId, Record, RestoreSource, RestoreUntil, Stage, Topology};
 
-/// How much the clocks of this machine and of the brokers may differ, in milliseconds.
-const CLOCKS_MS: i64 = 60_000;
+/// After so long a snapshot gets a mark although nothing was added, so that it does not grow too old.
+const MARK_AGAIN: Duration = Duration::from_mins(10);
 
 /// The snapshots of one worker.
 #[derive(Debug)]
@@ -201,7 +202,11 @@ impl Snapshots {
     /// Whether it is time for a mark. With `at_once` it is whenever there is something to mark.
     pub(super) fn is_due(&self, recorder: &Recorder, at_once: bool) -> bool {
         let is_time = |every: Duration| recorder.marked.is_none_or(|marked| marked.elapsed() >= every);
-        recorder.is_complete && recorder.is_dirty && (at_once || self.settings.mark_every.is_none_or(is_time))
+        let is_due = match self.settings.mark_every {
+            Some(every) if !at_once => is_time(if recorder.is_dirty { every } else { MARK_AGAIN }),
+            _ => recorder.is_dirty,
+        };
+        recorder.is_complete && is_due
     }
 
     /// Marks a snapshot. Nothing may be open in its partition: so everything below the ends of its sources that is of this
@@ -290,8 +295,7 @@ fn identity(stage: &str, id: &PartitionId, sources: &[RestoreSource], cluster: &
     Identity(text)
 }
 
-/// Whether a snapshot may be used; an error says why not. One without a mark is as good as none: it was begun, and the
-/// worker ended before it was complete.
+/// Whether a snapshot may be used, with its mark; an error says why not.
 fn usable<L: Log>(
     log: &mut L,
     scan: Scan,
@@ -299,37 +303,13 @@ fn usable<L: Log>(
     start: &Start,
     sources: &[RestoreSource],
 ) -> Result<Option<(Scan, Mark)>, String> {
-    if scan.identity != *identity {
-        return Err(format!("it is of \"{}\", not of \"{}\"", scan.identity.0, identity.0));
-    }
-    let Some(mark) = scan.mark.clone() else { return Ok(None) };
+    let Some(mark) = marked(&scan, identity, start, log.now_ms())?.cloned() else { return Ok(None) };
     if mark.offsets.len() != sources.len() {
         return Err("its mark has another number of sources".to_owned());
     }
-    let age_ms = log.now_ms() - mark.at_ms;
-    if age_ms > AGE_MAX.as_millis() as i64 || age_ms < -CLOCKS_MS {
-        return Err(format!("it is {} s old: tombstones since may be gone from the changelog", age_ms / 1_000));
-    }
-    let committed = start.committed.unwrap_or(-1);
-    if scan.input.max(mark.input) > committed {
-        return Err(format!(
-            "it goes to input offset {}, and the group only to {committed}",
-            scan.input.max(mark.input)
-        ));
-    }
-    for (RestoreSource { topic, partition, .. }, offset) in sources.iter().zip(&mark.offsets) {
-        let extent = log.extent(topic, *partition, mark.at_ms + CLOCKS_MS).map_err(|error| error.to_string())?;
-        if !(extent.earliest..=extent.end).contains(offset) {
-            let (earliest, end) = (extent.earliest, extent.end);
-            return Err(format!("{topic}/{partition} goes from {earliest} to {end}, and its mark is at {offset}"));
-        }
-        // Records that lie before the mark are older than it, unless they are those of a topic that was made anew.
-        if let Some(since) = extent.first_since.filter(|since| since < offset) {
-            return Err(format!(
-                "{topic}/{partition} has a record at offset {since}, before its mark at {offset}, that is younger than the \
-                 mark: was the topic made anew?"
-            ));
-        }
+    for (source, offset) in sources.iter().zip(&mark.offsets) {
+        let extent = log.extent(&source.topic, source.partition, mark.at_ms + CLOCKS_MS);
+        lies_within(source, *offset, extent.map_err(|error| error.to_string())?)?;
     }
     Ok(Some((scan, mark)))
 }
