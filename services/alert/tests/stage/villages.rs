@@ -118,7 +118,7 @@ fn a_matter_of_the_village_ends_when_fewer_are_left_and_the_others_are_then_aske
 /// A member of whom this was said left or died, by the state's input.
 fn gone(mut state: HouseholdState, begun: EntryId) -> HouseholdState {
     let mut left = struck(1, "2025-01-10").incidents.remove(0);
-    (left.kind, left.code) = (Kind::Membership, "leave".to_owned());
+    (left.kind, left.code) = (Kind::Membership, "leave".into());
     left.entry = begun.end_of_stretch();
     state.reversed.push(begun);
     state.incidents.push(left);
