@@ -10,7 +10,7 @@ use super::clickhouse::Database;
 use super::intent::Intent;
 use super::{ArchivePlan, Mode, RowMapper};
 use crate::config::ClickHouseSettings;
-use crate::kafka::{Group, Identity, KafkaReader, WorkerFault, WorkerSpec, keep_going};
+use crate::kafka::{Group, Identity, KafkaReader, Undecided, WorkerFault, WorkerSpec, keep_going};
 use crate::log::{LogError, Polled, Read, Reader, Until};
 use crate::stage::{PartitionId, Record};
 use crate::telemetry::Waiting;
@@ -49,6 +49,7 @@ struct Archive<'a> {
     group: Group,
     parts: Vec<Part>,
     stuck: Option<Stuck>,
+    undecided: Undecided,
     waiting: &'a Waiting,
 }
 
@@ -65,7 +66,7 @@ pub fn run(
     keep_going(spec, plan.group, &id, |link| {
         spec.metrics.set_ready(&id, false);
         let identity = Identity { group: plan.group.to_owned(), id: id.clone() };
-        let group = Group::new(&spec.connection, &identity)?;
+        let group = Group::new(&spec.connection, &identity, &spec.metrics)?;
         let metadata = group.metadata()?;
         let mut topics: Vec<String> = plan.mappers.iter().flat_map(|mapper| mapper.topics()).collect();
         topics.sort();
@@ -79,8 +80,9 @@ pub fn run(
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         group.subscribe(&topics)?;
         link.connected();
-        let waiting = &link.waiting;
-        Archive { spec, identity, plan, database: &database, group, parts: Vec::new(), stuck: None, waiting }.run()
+        let (database, waiting) = (&database, &link.waiting);
+        let undecided = Undecided::new(&spec.connection, &identity, &spec.metrics);
+        Archive { spec, identity, plan, database, group, parts: Vec::new(), stuck: None, undecided, waiting }.run()
     })
 }
 
@@ -164,7 +166,7 @@ impl Archive<'_> {
         let halt = |what: String| WorkerError::Halt(format!("{place}: {what}"));
         let intent: Intent = metadata.parse().map_err(|error| halt(format!("{error}")))?;
         let mut batch = Batch::new(intent.from);
-        let mut reader = KafkaReader::new(&self.spec.connection, &self.identity)?;
+        let mut reader = KafkaReader::new(&self.spec.connection, &self.identity, &self.spec.metrics)?;
         reader.start(&id.topic, id.partition, intent.from, Until::Offset(intent.to + 1))?;
         let started = Instant::now();
         loop {
@@ -274,13 +276,17 @@ impl Archive<'_> {
         Ok(())
     }
 
-    fn tell_lag(&self) {
+    fn tell_lag(&mut self) {
         self.waiting.set("broker", self.group.is_broker_away());
         for part in &self.parts {
             if let Some(lag) = self.group.lag(&part.id, part.batch.from) {
                 self.spec.metrics.archive_lag(&part.id.topic, part.id.partition, lag);
             }
+            if let Some((stable, end)) = self.group.stable_and_end(&part.id) {
+                self.undecided.seen(&part.id, stable, end);
+            }
         }
+        self.undecided.keep(&self.parts.iter().map(|part| &part.id).collect::<Vec<_>>());
     }
 }
 

@@ -7,13 +7,13 @@ use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::limits::Limits;
 use crate::config::{Faults, KafkaSettings, Protocol, SaslMechanism, read_secret};
 
 /// How long a call to the broker outside a transaction may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one transaction call may take: above `transaction.timeout.ms`, so that the broker decides first.
-pub(super) const TRANSACTION_CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// When the watchdog ends the process: a commit flushes and then commits, each with the timeout above.
+/// When the watchdog ends the process: a commit flushes, adds its offsets and commits, each within
+/// [`Limits::transaction_call`].
 pub(super) const WATCHDOG_LIMIT: Duration = Duration::from_mins(1);
 /// What a record may be larger than `record_bytes_max` by, on the wire.
 const RECORD_OVERHEAD_BYTES: usize = 4096;
@@ -31,6 +31,7 @@ pub(crate) struct Identity {
 #[derive(Clone, Debug)]
 pub struct Connection {
     base: BTreeMap<&'static str, String>,
+    limits: Limits,
 }
 
 impl Connection {
@@ -64,7 +65,22 @@ impl Connection {
             faults.into_result()?;
             base.insert("sasl.password", password);
         }
-        Ok(Self { base })
+        Ok(Self { base, limits: Limits::default() })
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The addresses that the settings name.
+    pub(super) fn brokers(&self) -> &str {
+        self.base.get("bootstrap.servers").map_or("", String::as_str)
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// A client configuration with nothing but the connection.
@@ -119,14 +135,14 @@ impl Connection {
         config
             .set("client.id", &identity.id)
             .set("transactional.id", &identity.id)
-            .set("transaction.timeout.ms", "15000")
-            .set("message.timeout.ms", "10000")
+            .set("transaction.timeout.ms", self.limits.transaction.as_millis().to_string())
+            .set("message.timeout.ms", self.limits.delivery.as_millis().to_string())
             .set("linger.ms", "20")
             .set("batch.num.messages", "10000")
             .set("batch.size", "1000000")
             .set("compression.type", "lz4")
             .set("message.max.bytes", (record_bytes_max + RECORD_OVERHEAD_BYTES).to_string())
-            .set("queue.buffering.max.messages", "500000")
+            .set("queue.buffering.max.messages", self.limits.queue_records.to_string())
             .set("queue.buffering.max.kbytes", "262144")
             .set("delivery.report.only.error", "true")
             .set("partitioner", "murmur2_random");
@@ -190,7 +206,9 @@ pub(super) fn explain(code: RDKafkaErrorCode) -> String {
         RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
             "the topic does not exist: create it first"
         }
-        RDKafkaErrorCode::MessageSizeTooLarge => "a record is larger than worker.record_bytes_max",
+        RDKafkaErrorCode::MessageSizeTooLarge => {
+            "a record is larger than worker.record_bytes_max: raise that, and max.message.bytes of the topic with it"
+        }
         _ => return code.to_string(),
     };
     format!("{advice} ({code})")

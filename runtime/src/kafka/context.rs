@@ -9,7 +9,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -30,6 +30,8 @@ pub(super) enum Rebalance {
 pub(super) struct Seen {
     /// The last stable offset.
     pub(super) stable: i64,
+    /// The high watermark.
+    pub(super) end: i64,
     /// The offset that is fetched next; it passes over control records, which committed offsets do not.
     pub(super) next: i64,
     /// Records fetched and not polled yet.
@@ -102,7 +104,8 @@ impl ClientContext for Context {
         for (topic, statistics) in &statistics.topics {
             for (partition, row) in statistics.partitions.iter().filter(|(partition, _)| **partition >= 0) {
                 let id = PartitionId { topic: topic.clone(), partition: *partition };
-                seen.insert(id, Seen { stable: row.ls_offset, next: row.next_offset, queued: row.fetchq_cnt });
+                let (stable, end, next, queued) = (row.ls_offset, row.hi_offset, row.next_offset, row.fetchq_cnt);
+                seen.insert(id, Seen { stable, end, next, queued });
             }
         }
     }
@@ -139,9 +142,42 @@ impl ConsumerContext for Context {
     }
 }
 
-/// The context of a worker's producer: a delivery that fails makes its transaction abort, so it is only logged.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Deliveries;
+/// A record that a broker refused as too large.
+#[derive(Clone, Debug)]
+pub(super) struct TooLarge {
+    topic: String,
+    partition: i32,
+    bytes: usize,
+}
+
+impl TooLarge {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let bytes = message.payload_len() + message.key_len();
+        Self { topic: message.topic().to_owned(), partition: message.partition(), bytes }
+    }
+
+    /// What is wrong and what to do.
+    pub(super) fn explained(&self) -> String {
+        let Self { topic, partition, bytes } = self;
+        format!(
+            "{topic}/{partition}: the broker takes no record of {bytes} bytes: raise max.message.bytes of {topic} to at \
+             least worker.record_bytes_max and some, as deploy/kafka/topics.yaml has it"
+        )
+    }
+}
+
+/// The context of a worker's producer: a delivery that fails makes its transaction abort, so it is only logged, but for
+/// what would fail again and again.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    too_large: Mutex<Option<TooLarge>>,
+}
+
+impl Deliveries {
+    pub(super) fn too_large(&self) -> Option<TooLarge> {
+        lock(&self.too_large).clone()
+    }
+}
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -157,8 +193,16 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
+        if let Err((error, message)) = result {
             tracing::debug!(%error, "a record was not delivered");
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+                // All records of a batch are refused together: the largest one is to blame.
+                let refused = TooLarge::of(message);
+                let mut largest = lock(&self.too_large);
+                if largest.as_ref().is_none_or(|known| known.bytes < refused.bytes) {
+                    *largest = Some(refused);
+                }
+            }
         }
     }
 }

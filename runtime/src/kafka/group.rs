@@ -2,6 +2,7 @@
 //! partitions paused until they are resumed. It knows no producer and no stage.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
@@ -10,14 +11,24 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
-use super::clients::{CALL_TIMEOUT, Connection, Identity, TRANSACTION_CALL_TIMEOUT, explain, explained};
+use super::clients::{CALL_TIMEOUT, Connection, Identity, Quiet, explain, explained};
 use super::context::{Context, Rebalance, is_refusal};
 use super::reader::{add, watermarks_failed};
 use crate::log::{LogError, Polled, Start};
 use crate::stage::{Header, PartitionId, Record};
+use crate::telemetry::Metrics;
 
 /// How long the reasons of a failed connection are waited for.
 const EVENTS_LIMIT: Duration = Duration::from_millis(200);
+
+/// Where the brokers keep the offsets of groups.
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// In which partition of [`OFFSETS_TOPIC`] a group's offsets lie: by Java's hash of its name.
+fn offsets_partition(group: &str, partitions: usize) -> usize {
+    let hash = group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    hash.checked_abs().unwrap_or(0) as usize % partitions.max(1)
+}
 
 /// A partition as it was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +40,9 @@ pub(crate) struct Accepted {
 
 /// The consumer.
 pub(crate) struct Group {
-    name: String,
+    identity: Identity,
+    connection: Connection,
+    metrics: Arc<Metrics>,
     consumer: BaseConsumer<Context>,
     /// Partitions that are paused.
     paused: BTreeSet<PartitionId>,
@@ -62,11 +75,11 @@ pub(super) fn with_record<R>(message: &BorrowedMessage<'_>, take: impl FnOnce(&R
 
 impl Group {
     /// Makes the consumer; it joins with [`Group::subscribe`].
-    pub(crate) fn new(connection: &Connection, identity: &Identity) -> Result<Self, LogError> {
+    pub(crate) fn new(connection: &Connection, identity: &Identity, metrics: &Arc<Metrics>) -> Result<Self, LogError> {
         let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
         let consumer = connection.group_consumer(identity).create_with_context(Context::default()).map_err(refused)?;
-        let name = identity.group.clone();
-        Ok(Self { name, consumer, paused: BTreeSet::new(), strayed: BTreeSet::new() })
+        let (identity, connection, metrics) = (identity.clone(), connection.clone(), Arc::clone(metrics));
+        Ok(Self { identity, connection, metrics, consumer, paused: BTreeSet::new(), strayed: BTreeSet::new() })
     }
 
     /// Joins the group for these topics.
@@ -139,6 +152,12 @@ impl Group {
         Ok(row.and_then(|row| if let Offset::Offset(offset) = row.offset() { Some(offset) } else { None }))
     }
 
+    /// The last stable offset and the high watermark, as of the last statistics; none before them.
+    pub(crate) fn stable_and_end(&self, id: &PartitionId) -> Option<(i64, i64)> {
+        let seen = self.consumer.context().seen(id).filter(|seen| seen.stable >= 0)?;
+        Some((seen.stable, seen.end))
+    }
+
     fn next_rebalance<R>(&self) -> Option<Polled<R>> {
         Some(match self.consumer.context().next_rebalance()? {
             Rebalance::Assign(ids) => Polled::Assigned(ids),
@@ -190,7 +209,12 @@ impl Group {
         }
         let failed = |error: KafkaError| LogError::Broken(format!("committed offsets: {}", explained(&error)));
         // With read_committed the broker answers with stable offsets only, once pending ones are decided.
-        let committed = self.consumer.committed_offsets(asked, TRANSACTION_CALL_TIMEOUT).map_err(failed)?;
+        let limit = self.connection.limits().transaction_call;
+        let committed = self
+            .consumer
+            .committed_offsets(asked.clone(), limit)
+            .map_err(|error| self.undecided(asked, limit).map_or_else(|| failed(error), LogError::Broken))?;
+        self.metrics.offsets_undecided(&self.identity.group, &self.identity.id, None);
         let mut accepted = Vec::with_capacity(ids.len());
         for row in committed.elements() {
             row.error().map_err(failed)?;
@@ -204,6 +228,25 @@ impl Group {
             accepted.push(Accepted { start: Start { id, committed, earliest }, metadata });
         }
         Ok(accepted)
+    }
+
+    /// Whether the group's offsets are in a transaction that nobody decides, and what to do: the broker tells them to
+    /// whoever does not ask for stable ones, but not to a worker. The client says no more than that it has waited.
+    fn undecided(&self, asked: TopicPartitionList, waited: Duration) -> Option<String> {
+        let (group, brokers) = (&self.identity.group, self.connection.brokers());
+        let mut config = self.connection.watermarks(&self.identity);
+        let anyhow: BaseConsumer<Quiet> = config.set("group.id", group).create_with_context(Quiet).ok()?;
+        anyhow.committed_offsets(asked, CALL_TIMEOUT).ok()?;
+        self.metrics.offsets_undecided(group, &self.identity.id, Some(waited));
+        let metadata = anyhow.fetch_metadata(Some(OFFSETS_TOPIC), CALL_TIMEOUT).ok();
+        let partitions = metadata.and_then(|metadata| Some(metadata.topics().first()?.partitions().len()));
+        let partition = partitions.map_or_else(|| "P".to_owned(), |count| offsets_partition(group, count).to_string());
+        Some(format!(
+            "the offsets of group {group} are in a transaction that was neither committed nor aborted within {} s. What \
+             to do is in deploy/README.md, \"A transaction that nobody decides\"; begin with: kafka-transactions.sh \
+             --bootstrap-server {brokers} describe-producers --topic {OFFSETS_TOPIC} --partition {partition}",
+            waited.as_secs()
+        ))
     }
 
     /// Assigns partitions from these offsets, paused. A consumer that gets nothing must say so too, or the group
@@ -256,7 +299,7 @@ impl Group {
             Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::NoOffset => Err(LogError::Halt(format!(
                 "group {}: records were deleted before they were read, or offsets are gone ({code}): compare the \
                  group's offsets with the topics' earliest",
-                self.name
+                self.identity.group
             ))),
             Code::AllBrokersDown => {
                 self.consumer.context().set_broker_away(true);
@@ -289,4 +332,17 @@ pub(super) fn list_of(positions: &[(PartitionId, i64)]) -> Result<TopicPartition
         add(&mut list, &id.topic, id.partition, *offset)?;
     }
     Ok(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_offsets_of_a_group_lie_where_the_broker_puts_them() {
+        // As a broker with 8 partitions did; the hash of `archive` is negative.
+        for (group, partition) in [("archive", 6), ("alert", 4)] {
+            assert_eq!(offsets_partition(group, 8), partition, "{group}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! worker with both clients is thrown away.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,15 +14,17 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::clients::{CALL_TIMEOUT, Connection, Identity, TRANSACTION_CALL_TIMEOUT, explain, explained};
+use super::clients::{CALL_TIMEOUT, Connection, Identity, explain, explained};
 use super::context::Deliveries;
 use super::group::{Group, list_of};
 use super::reader::{KafkaReader, watermarks_failed};
 use super::supervisor::WorkerSpec;
+use super::undecided::Undecided;
 use super::watchdog::Watch;
 use crate::log::{Extent, Log, LogError, Polled, Start};
 use crate::partitioner::place;
 use crate::stage::{Header, Outbox, Outgoing, PartitionCounts, PartitionId, Record, Topology};
+use crate::telemetry::Metrics;
 
 /// How long a full producer queue is waited for before its broker counts as lost.
 const QUEUE_FULL_LIMIT: Duration = Duration::from_secs(30);
@@ -41,6 +44,7 @@ pub struct KafkaLog {
     outputs: Vec<String>,
     counts: BTreeMap<String, i32>,
     watch: Watch,
+    metrics: Arc<Metrics>,
 }
 
 impl KafkaLog {
@@ -49,23 +53,18 @@ impl KafkaLog {
         let id = spec.worker_id(topology.stage);
         let watch = spec.watchdog.watch(&id);
         let identity = Identity { group: topology.stage.to_owned(), id };
-        Self::connect(&spec.connection, &identity, topology, spec.settings.record_bytes_max, watch)
+        Self::connect(spec, &identity, topology, watch)
     }
 
     /// Makes both clients, fences a former worker of the same identity and joins the group. Broken while no broker
     /// answers.
-    fn connect(
-        connection: &Connection,
-        identity: &Identity,
-        topology: &Topology,
-        record_bytes_max: usize,
-        watch: Watch,
-    ) -> Result<Self, LogError> {
+    fn connect(spec: &WorkerSpec, identity: &Identity, topology: &Topology, watch: Watch) -> Result<Self, LogError> {
+        let connection = &spec.connection;
         let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
-        let group = Group::new(connection, identity)?;
+        let group = Group::new(connection, identity, &spec.metrics)?;
         let producer: BaseProducer<Deliveries> = connection
-            .transactional_producer(identity, record_bytes_max)
-            .create_with_context(Deliveries)
+            .transactional_producer(identity, spec.settings.record_bytes_max)
+            .create_with_context(Deliveries::default())
             .map_err(refused)?;
         let metadata = group.metadata()?;
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
@@ -78,6 +77,7 @@ impl KafkaLog {
             outputs: topology.outputs.clone(),
             counts,
             watch,
+            metrics: Arc::clone(&spec.metrics),
         };
         let topics = topology.inputs.iter().chain(&topology.outputs).chain(&topology.reference);
         let absent: Vec<&str> = topics.filter(|topic| log.partitions(topic) == 0).map(String::as_str).collect();
@@ -89,7 +89,7 @@ impl KafkaLog {
         }
         let armed = log.watch.arm();
         log.producer
-            .init_transactions(TRANSACTION_CALL_TIMEOUT)
+            .init_transactions(connection.limits().transaction_call)
             .map_err(|error| LogError::Broken(format!("transactions cannot be begun: {}", explained(&error))))?;
         drop(armed);
         let inputs: Vec<&str> = topology.inputs.iter().map(String::as_str).collect();
@@ -100,13 +100,12 @@ impl KafkaLog {
     /// Waits until everything is delivered. The client's own flush looks again only every 100 ms where, as here,
     /// deliveries that succeed are not reported, which would make that the least that a commit takes.
     fn flush(&self) -> Result<(), LogError> {
-        let started = Instant::now();
+        let (started, limit) = (Instant::now(), self.connection.limits().transaction_call);
         loop {
             match self.producer.flush(FLUSH_STEP) {
                 Ok(()) => return Ok(()),
-                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
-                    if started.elapsed() < TRANSACTION_CALL_TIMEOUT => {}
-                Err(error) => return Err(transaction_failed("flush", &error)),
+                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if started.elapsed() < limit => {}
+                Err(error) => return Err(self.failed("flush", &error)),
             }
         }
     }
@@ -119,6 +118,23 @@ impl KafkaLog {
     /// The consumer, for what only Kafka knows.
     pub(super) fn group(&self) -> &Group {
         &self.group
+    }
+
+    /// What a failed transaction call means.
+    fn failed(&self, call: &str, error: &KafkaError) -> LogError {
+        match (error, self.producer.context().too_large()) {
+            // After an abort the same record would come again, and for ever.
+            (_, Some(too_large)) => LogError::Halt(too_large.explained()),
+            (KafkaError::Transaction(inner), None) if inner.txn_requires_abort() => {
+                LogError::Abortable(format!("{call}: {inner}"))
+            }
+            _ => LogError::Broken(format!("{call}: {}", explained(error))),
+        }
+    }
+
+    /// Who tells of partitions that are held up.
+    pub(super) fn undecided(&self) -> Undecided {
+        Undecided::new(&self.connection, &self.identity, &self.metrics)
     }
 
     fn send(&self, record: &Outgoing<'_>, headers: &[Header<'_>]) -> Result<(), LogError> {
@@ -148,21 +164,14 @@ impl KafkaLog {
                     message = again;
                 }
                 Some(code @ RDKafkaErrorCode::MessageSizeTooLarge) => {
-                    return Err(LogError::Halt(format!("{topic}/{partition}: {}", explain(code))));
+                    let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                    return Err(LogError::Halt(format!("{topic}/{partition}: {bytes} bytes: {}", explain(code))));
                 }
-                // The transaction has failed already: so the commit would say.
+                // The transaction has failed already: why, is known when its deliveries are reported.
                 Some(RDKafkaErrorCode::State) => return Err(LogError::Abortable(error.to_string())),
                 _ => return Err(LogError::Broken(format!("{topic}/{partition}: {}", explained(&error)))),
             }
         }
-    }
-}
-
-/// What a failed transaction call means.
-fn transaction_failed(call: &str, error: &KafkaError) -> LogError {
-    match error {
-        KafkaError::Transaction(inner) if inner.txn_requires_abort() => LogError::Abortable(format!("{call}: {inner}")),
-        _ => LogError::Broken(format!("{call}: {}", explained(error))),
     }
 }
 
@@ -196,7 +205,7 @@ impl Log for KafkaLog {
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
-        self.producer.begin_transaction().map_err(|error| transaction_failed("begin", &error))
+        self.producer.begin_transaction().map_err(|error| self.failed("begin", &error))
     }
 
     fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError> {
@@ -213,16 +222,17 @@ impl Log for KafkaLog {
         let _armed = self.watch.arm();
         let list = list_of(positions)?;
         let group = self.group.membership()?;
+        let limit = self.connection.limits().transaction_call;
         self.flush()?;
         self.producer
-            .send_offsets_to_transaction(&list, &group, TRANSACTION_CALL_TIMEOUT)
-            .map_err(|error| transaction_failed("offsets", &error))?;
-        self.producer.commit_transaction(TRANSACTION_CALL_TIMEOUT).map_err(|error| transaction_failed("commit", &error))
+            .send_offsets_to_transaction(&list, &group, limit)
+            .map_err(|error| self.failed("offsets", &error))?;
+        self.producer.commit_transaction(limit).map_err(|error| self.failed("commit", &error))
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
         let _armed = self.watch.arm();
-        let producer = &self.producer;
+        let (producer, limit) = (&self.producer, self.connection.limits().transaction_call);
         let done = AtomicBool::new(false);
         // An abort waits until the delivery reports of purged records are taken, which only a poll does.
         std::thread::scope(|scope| {
@@ -231,7 +241,7 @@ impl Log for KafkaLog {
                     producer.poll(Duration::from_millis(10));
                 }
             });
-            let aborted = producer.abort_transaction(TRANSACTION_CALL_TIMEOUT);
+            let aborted = producer.abort_transaction(limit);
             done.store(true, Ordering::SeqCst);
             aborted
         })
@@ -239,7 +249,7 @@ impl Log for KafkaLog {
     }
 
     fn reader(&mut self) -> Result<KafkaReader, LogError> {
-        KafkaReader::new(&self.connection, &self.identity)
+        KafkaReader::new(&self.connection, &self.identity, &self.metrics)
     }
 
     fn cluster(&mut self) -> Result<String, LogError> {

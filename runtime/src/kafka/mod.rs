@@ -3,16 +3,20 @@
 mod clients;
 mod context;
 mod group;
+mod limits;
 mod log;
 mod reader;
 mod supervisor;
+mod undecided;
 mod watchdog;
 
 pub use clients::Connection;
 pub(crate) use clients::Identity;
 pub(crate) use group::Group;
+pub use limits::Limits;
 pub use log::KafkaLog;
 pub use reader::KafkaReader;
 pub(crate) use supervisor::keep_going;
 pub use supervisor::{Stop, WorkerFault, WorkerSpec, run_worker};
+pub(crate) use undecided::Undecided;
 pub use watchdog::EXIT_CODE;

@@ -6,6 +6,7 @@
 //! while the former owner's transaction is undecided. So a partition is not begun before its stable offset has
 //! reached the high watermark of when the reading was asked for: then the first EOF is the end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,8 +16,10 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::clients::{CALL_TIMEOUT, Connection, Identity, Quiet, explain};
 use super::group::with_record;
+use super::undecided::Undecided;
 use crate::log::{LogError, Read, Reader, Until};
-use crate::stage::Record;
+use crate::stage::{PartitionId, Record};
+use crate::telemetry::Metrics;
 
 /// How often an undecided partition is asked whether it is decided.
 const STABLE_EVERY: Duration = Duration::from_millis(20);
@@ -42,16 +45,18 @@ pub struct KafkaReader {
     reading: Vec<Reading>,
     /// Whether a partition may be waiting to be begun, or be read as far as was asked.
     has_news: bool,
+    undecided: Undecided,
 }
 
 impl KafkaReader {
-    pub(crate) fn new(connection: &Connection, identity: &Identity) -> Result<Self, LogError> {
+    pub(crate) fn new(connection: &Connection, identity: &Identity, metrics: &Arc<Metrics>) -> Result<Self, LogError> {
         let create = |error: KafkaError| LogError::Broken(format!("a reader could not be made: {error}"));
         Ok(Self {
             committed: connection.reader(identity).create_with_context(Quiet).map_err(create)?,
             watermarks: connection.watermarks(identity).create_with_context(Quiet).map_err(create)?,
             reading: Vec::new(),
             has_news: false,
+            undecided: Undecided::new(connection, identity, metrics),
         })
     }
 
@@ -66,6 +71,8 @@ impl KafkaReader {
                 .committed
                 .fetch_watermarks(&row.topic, row.partition, CALL_TIMEOUT)
                 .map_err(|error| watermarks_failed(&row.topic, row.partition, &error))?;
+            let id = PartitionId { topic: row.topic.clone(), partition: row.partition };
+            self.undecided.seen(&id, stable, row.target);
             if stable < row.target {
                 continue;
             }
@@ -184,6 +191,7 @@ impl Reader for KafkaReader {
             return Ok(());
         };
         let row = self.reading.swap_remove(index);
+        self.undecided.settled(&PartitionId { topic: row.topic.clone(), partition });
         self.unassign(&row)
     }
 }

@@ -191,16 +191,22 @@ fn run<S: Stage>(
     waiting: &Waiting,
 ) -> Result<(), WorkerError> {
     let mut lag_told = Instant::now();
+    let mut undecided = worker.log().undecided();
     while !spec.stop.is_requested() {
         worker.turn(POLL)?;
         if lag_told.elapsed() >= LAG_EVERY {
             lag_told = Instant::now();
             waiting.set("broker", worker.log().group().is_broker_away());
-            for (partition, committed) in worker.positions() {
-                if let Some(lag) = worker.log().group().lag(&partition, committed) {
-                    spec.metrics.lag(stage, id, &partition, lag);
+            let (positions, group) = (worker.positions(), worker.log().group());
+            for (partition, committed) in &positions {
+                if let Some(lag) = group.lag(partition, *committed) {
+                    spec.metrics.lag(stage, id, partition, lag);
+                }
+                if let Some((stable, end)) = group.stable_and_end(partition) {
+                    undecided.seen(partition, stable, end);
                 }
             }
+            undecided.keep(&positions.iter().map(|row| &row.0).collect::<Vec<_>>());
         }
     }
     worker.finish()

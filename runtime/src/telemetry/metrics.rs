@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -37,6 +38,7 @@ pub struct Metrics {
     pub(super) restores: RestoreMetrics,
     rebuilds: IntCounterVec,
     waiting: IntGaugeVec,
+    undecided: IntGaugeVec,
     archive_rows: IntCounterVec,
     archive_inserts: IntCounterVec,
     archive_lag: IntGaugeVec,
@@ -103,6 +105,7 @@ impl Metrics {
                 "1 while a worker waits for something outside: broker or clickhouse.",
                 &["what", "stage", "worker"],
             )?,
+            undecided: undecided_seconds(&registry)?,
             archive_rows: counter("backstop_archive_rows_total", "Rows inserted into ClickHouse.", &["table"])?,
             archive_inserts: counter("backstop_archive_inserts_total", "Inserts by outcome.", &["table", "outcome"])?,
             archive_lag: gauge(
@@ -157,6 +160,26 @@ impl Metrics {
 
     pub(crate) fn lag(&self, stage: &str, worker: &str, id: &PartitionId, lag: i64) {
         self.lag.with_label_values(&[stage, worker, &id.topic, &id.partition.to_string()]).set(lag);
+    }
+
+    /// For how long a partition has been held up; none: it is no more.
+    pub(crate) fn undecided(&self, stage: &str, worker: &str, id: &PartitionId, waited: Option<Duration>) {
+        let labels = [stage, worker, &id.topic, &id.partition.to_string()];
+        match waited {
+            Some(waited) => self.undecided.with_label_values(&labels).set(waited.as_secs() as i64),
+            // It may never have been told.
+            None => drop(self.undecided.remove_label_values(&labels)),
+        }
+    }
+
+    /// That a worker has waited so long once more for the offsets of its group, which a transaction holds up; none: it
+    /// has them. The wait goes on while the worker is built anew.
+    pub(crate) fn offsets_undecided(&self, group: &str, worker: &str, waited: Option<Duration>) {
+        let labels = [group, worker, "__consumer_offsets", ""];
+        match waited {
+            Some(waited) => self.undecided.with_label_values(&labels).add(waited.as_secs().max(1) as i64),
+            None => drop(self.undecided.remove_label_values(&labels)),
+        }
     }
 
     pub(crate) fn rebuilt(&self, stage: &str, worker: &str) {
@@ -239,6 +262,14 @@ fn commit_seconds(registry: &Registry) -> Result<HistogramVec, MetricsError> {
     let help = "From the first flush to the end of a commit.";
     let options = HistogramOpts::new("backstop_commit_seconds", help).buckets(COMMIT_SECONDS.to_vec());
     let metric = HistogramVec::new(options, &["stage"])?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn undecided_seconds(registry: &Registry) -> Result<IntGaugeVec, MetricsError> {
+    let help = "For how long a transaction that nobody decides has held up a partition; absent while none does.";
+    let options = Opts::new("backstop_undecided_seconds", help);
+    let metric = IntGaugeVec::new(options, &["stage", "worker", "topic", "partition"])?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }

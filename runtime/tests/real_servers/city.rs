@@ -50,6 +50,28 @@ pub(crate) fn spec(brokers: &str, index: u32) -> WorkerSpec {
     WorkerSpec::new(settings, connection, metrics, Arc::new(Stop::default())).unwrap().numbered(index)
 }
 
+/// Whether a worker has a partition that is ready.
+pub(crate) fn owns(spec: &WorkerSpec) -> bool {
+    let text = spec.metrics.text();
+    text.lines().any(|line| line.contains("phase=\"running\"") && !line.ends_with(" 0"))
+}
+
+/// How often a worker was thrown away and built anew.
+pub(crate) fn rebuilds(spec: &WorkerSpec) -> u64 {
+    let text = spec.metrics.text();
+    let line = text.lines().find(|line| line.starts_with("backstop_worker_rebuilds_total{"));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
+}
+
+/// Asks a worker to stop when the test is over, however it ends: the worker's thread is waited for.
+pub(crate) struct Stopping<'a>(pub(crate) &'a WorkerSpec);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.stop.request();
+    }
+}
+
 /// Topics of one test.
 pub(crate) struct City {
     pub(crate) prefix: String,
@@ -103,11 +125,52 @@ impl City {
         producer.flush(LIMIT).unwrap();
     }
 
+    /// Says one word of a key, in the first partition.
+    pub(crate) fn say_of(&self, key: &str) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        let topic = self.topic("words");
+        let record = BaseRecord::to(&topic).key(key).payload("word").partition(0);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(LIMIT).unwrap();
+    }
+
+    /// How many records are said and committed.
+    pub(crate) fn said(&self) -> usize {
+        self.committed("said").len()
+    }
+
+    /// Up to where the workers have committed what they read, all partitions together.
+    pub(crate) fn read(&self) -> i64 {
+        let consumer: BaseConsumer = self.client().set("group.id", self.topic("tally")).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..self.partitions {
+            list.add_partition(&self.topic("words"), partition);
+        }
+        // A coordinator that is just moving answers with an error once or twice.
+        let committed = consumer.committed_offsets(list, LIMIT).ok();
+        let offsets = committed.iter().flat_map(TopicPartitionList::elements);
+        offsets.filter_map(|row| row.offset().to_raw()).map(|offset| offset.max(0)).sum()
+    }
+
+    /// In how many partitions of a topic a transaction is open.
+    pub(crate) fn open_partitions(&self, what: &str) -> usize {
+        let ends = ["read_committed", "read_uncommitted"].map(|isolation| {
+            let mut config = self.client();
+            let client: BaseConsumer = config.set("isolation.level", isolation).create().unwrap();
+            let end = |partition| client.fetch_watermarks(&self.topic(what), partition, LIMIT).unwrap().1;
+            (0..self.partitions).map(end).collect::<Vec<_>>()
+        });
+        // The stable ends are asked for first, so that what is open at the end was open in between.
+        ends[0].iter().zip(&ends[1]).filter(|(stable, end)| stable < end).count()
+    }
+
     /// Every committed record of a topic, in the order of each partition.
     pub(crate) fn committed(&self, what: &str) -> Vec<(String, String)> {
         let mut config = self.client();
         config.set("group.id", self.topic("check")).set("isolation.level", "read_committed");
-        let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create().unwrap();
+        // An end is told with an answer that holds nothing, for which the broker waits so long.
+        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "5");
+        let consumer: BaseConsumer = config.create().unwrap();
         let mut list = TopicPartitionList::new();
         for partition in 0..self.partitions {
             list.add_partition_offset(&self.topic(what), partition, Offset::Beginning).unwrap();

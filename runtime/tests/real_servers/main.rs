@@ -8,7 +8,11 @@ mod tally;
 
 mod archive;
 mod city;
+mod commits;
 mod faulty;
+mod restores;
+mod revokes;
 mod service;
 mod snapshots;
+mod wire;
 mod worker;

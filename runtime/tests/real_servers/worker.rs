@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::kafka::{KafkaLog, WorkerSpec, run_worker};
+use runtime::kafka::{KafkaLog, run_worker};
 use runtime::stage::Stage;
 use runtime::worker::{Bounds, Settings, Unobserved, Worker};
 
-use crate::city::{City, Process, spec, until};
+use crate::city::{City, Process, owns, spec, until};
 use crate::faulty::Faulty;
 use crate::tally::Tally;
 
@@ -22,10 +22,6 @@ fn a_worker_process() {
     }
 }
 
-fn said(city: &City) -> usize {
-    city.committed("said").len()
-}
-
 #[test]
 fn every_record_counts_once_although_the_worker_is_killed_again_and_again() {
     let city = City::new("killed", PARTITIONS);
@@ -33,13 +29,13 @@ fn every_record_counts_once_although_the_worker_is_killed_again_and_again() {
     let mut goal = 0;
     while goal < 5_000 {
         let mut worker: Process = city.spawn_worker();
-        goal = said(&city) + 700;
-        until("the worker gets on", || said(&city) >= goal.min(6_000));
+        goal = city.said() + 700;
+        until("the worker gets on", || city.said() >= goal.min(6_000));
         worker.kill();
     }
     city.say(50, 50);
     let _worker = city.spawn_worker();
-    until("all is said", || said(&city) >= 6_050);
+    until("all is said", || city.said() >= 6_050);
     city.assert_counted_once(6_050, 50);
 }
 
@@ -70,11 +66,11 @@ fn partitions_that_move_to_another_worker_take_their_state_along() {
     let specs = [city.spec(0), city.spec(1)];
     std::thread::scope(|scope| {
         scope.spawn(|| run_worker(&specs[0], &|| Ok(Tally::new(&city.prefix))).unwrap());
-        until("the first worker has begun", || said(&city) >= 500);
+        until("the first worker has begun", || city.said() >= 500);
         scope.spawn(|| run_worker(&specs[1], &|| Ok(Tally::new(&city.prefix))).unwrap());
         until("both own something", || specs.iter().all(owns));
         city.say(3_000, 30);
-        until("all is said", || said(&city) >= 6_000);
+        until("all is said", || city.said() >= 6_000);
         for spec in &specs {
             assert!(spec.metrics.is_ready());
             spec.stop.request();
@@ -83,22 +79,17 @@ fn partitions_that_move_to_another_worker_take_their_state_along() {
     city.assert_counted_once(6_000, 30);
 }
 
-fn owns(spec: &WorkerSpec) -> bool {
-    let text = spec.metrics.text();
-    text.lines().any(|line| line.contains("phase=\"running\"") && !line.ends_with(" 0"))
-}
-
 #[test]
 fn two_processes_of_one_identity_fence_each_other_and_nothing_counts_twice() {
     let city = City::new("fenced", PARTITIONS);
     city.say(1_000, 10);
     let mut first = city.spawn_worker();
-    until("the first worker has begun", || said(&city) >= 100);
+    until("the first worker has begun", || city.said() >= 100);
     let second = city.spawn_worker();
     city.say(1_000, 10);
-    until("somebody gets on", || said(&city) >= 1_200);
+    until("somebody gets on", || city.said() >= 1_200);
     first.kill();
-    until("all is said", || said(&city) >= 2_000);
+    until("all is said", || city.said() >= 2_000);
     city.assert_counted_once(2_000, 10);
     drop(second);
 }
