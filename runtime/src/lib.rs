@@ -12,6 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub mod archive;
 pub mod config;
 pub mod held;
+pub mod hooked;
 pub mod kafka;
 pub mod log;
 pub mod memory;

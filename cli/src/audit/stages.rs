@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use anyhow::{Context, Result};
-use runtime::memory::{ASIDE, Aside, Memory, Pipeline, StageOptions, TopicSettings};
+use runtime::memory::{ASIDE, Memory, Pipeline, StageOptions, TopicSettings, aside};
 use runtime::stage::{Record, Stage};
 use schemas::records::PROGRESS_KEY;
 use serde::Serialize;
@@ -113,7 +113,7 @@ impl Replay<'_> {
             topic::for_each(self.brokers, topic, |record| Ok(memory.copy(record)?))?;
         }
         let mut pipeline = Pipeline::new(&memory);
-        pipeline.add(Aside::new(stage), StageOptions::default());
+        pipeline.add(aside(stage), StageOptions::default());
         pipeline.run().with_context(|| format!("a replay of {name}"))?;
         let outputs: BTreeSet<&String> = topology.outputs.iter().collect();
         for topic in outputs {

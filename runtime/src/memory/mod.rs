@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use aside::{ASIDE, Aside};
+pub use aside::{ASIDE, aside};
 pub use port::{MemoryPort, MemoryReader, Order};
 pub use store::{Keep, TopicSettings};
 

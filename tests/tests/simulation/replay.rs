@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runtime::memory::{ASIDE, Aside, Memory, Pipeline, StageOptions};
+use runtime::memory::{ASIDE, Memory, Pipeline, StageOptions, aside};
 use runtime::stage::Stage;
 use schemas::codec;
 use schemas::records::{PROGRESS_KEY, Redirect};
@@ -61,7 +61,7 @@ fn replay<S: Stage + 'static>(rough: &Memory, stage: S, shape: Shape) -> Vec<Str
             memory.append(topic, record.partition, record.key, record.value, record.headers).expect("it is there");
         });
     }
-    let stage = Aside::new(stage);
+    let stage = aside(stage);
     let outputs: BTreeSet<String> = stage.topology().outputs.iter().cloned().collect();
     let mut pipeline = Pipeline::new(&memory);
     pipeline.add(stage, StageOptions::default());
