@@ -73,6 +73,12 @@ pub(crate) fn create_topics(
     topics::apply(brokers, &[], &wanted).map(drop)
 }
 
+/// Creates the tables that are missing on a ClickHouse that asks for no password.
+pub(crate) fn create_tables(url: &str, deploy: &std::path::Path) -> Result<()> {
+    let server = tables::Server { url: url.to_owned(), user: "default".to_owned(), password: String::new() };
+    tables::apply(&server, &tables::read(&deploy.join("clickhouse"))?)
+}
+
 /// Creates what is missing. Running it again changes nothing.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Run several instances of each service while they are killed, stopped and cut off; then audit.
     Soak(soak::SoakArguments),
-    /// Measure the client's floor and each stage alone.
+    /// Measure the client's floor, each stage alone, all services together, and what they do after a kill.
     Bench(bench::BenchArguments),
     /// Start Kafka, ClickHouse and Prometheus on this machine, create topics and tables, and leave them running.
     Up(up::UpArguments),

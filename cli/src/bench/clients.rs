@@ -40,6 +40,11 @@ pub(super) struct Input {
 impl Input {
     /// Begins at the first record of every partition.
     pub(super) fn open(brokers: &str, topics: &[String]) -> Result<Self> {
+        Self::open_share(brokers, topics, |_| true)
+    }
+
+    /// Begins at the first record of every partition that is wanted.
+    pub(super) fn open_share(brokers: &str, topics: &[String], is_wanted: impl Fn(i32) -> bool) -> Result<Self> {
         let consumer: BaseConsumer = config(brokers)
             .set("group.id", "bench")
             .set("enable.auto.commit", "false")
@@ -58,7 +63,7 @@ impl Input {
             .context("the Kafka client refuses its settings")?;
         let mut list = TopicPartitionList::new();
         for name in topics {
-            for partition in 0..topic::partitions(&consumer, name)? {
+            for partition in (0..topic::partitions(&consumer, name)?).filter(|partition| is_wanted(*partition)) {
                 list.add_partition_offset(name, partition, Offset::Beginning)?;
             }
         }
@@ -120,13 +125,10 @@ impl Output {
         Self::create(config(brokers).set("enable.idempotence", "true").set("message.timeout.ms", "120000"))
     }
 
-    /// A producer that writes in transactions.
-    pub(super) fn transactional(brokers: &str) -> Result<Self> {
+    /// A producer that writes in transactions, under an id that no other one has.
+    pub(super) fn transactional(brokers: &str, id: &str) -> Result<Self> {
         let mut config = config(brokers);
-        config
-            .set("transactional.id", "bench")
-            .set("transaction.timeout.ms", "15000")
-            .set("message.timeout.ms", "10000");
+        config.set("transactional.id", id).set("transaction.timeout.ms", "15000").set("message.timeout.ms", "10000");
         let output = Self::create(&mut config)?;
         output.producer.init_transactions(CALL_LIMIT).context("begin with transactions")?;
         Ok(output)

@@ -1,23 +1,27 @@
-//! A stage within a stage: counts what the loop hands to it and what it says, and asks the loop to stop when it has
-//! committed so many records. It knows no stage.
+//! The hooks around a stage that is measured: count what the loop hands to it and what it says, and ask the loop to stop
+//! when so many records are committed. They know no stage.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use runtime::hooked::Hooks;
 use runtime::kafka::Stop;
-use runtime::stage::{
-    Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, Stage, StageError, Step, Topology,
-};
+use runtime::stage::{Figures, Outbox, Record, StageError, Step};
 
-use super::figures::{Held, Measured};
-use super::paced;
+use super::measured::{Held, Measured};
 use super::usage::{Usage, Used};
 
-/// What is found while a stage runs; shared with whoever waits for its end.
-#[derive(Debug, Default)]
+/// How long a worker waits at a time for the others to have their partitions.
+const WAIT: Duration = Duration::from_millis(5);
+
+/// What is found while a stage runs; shared by its workers and whoever waits for their end.
+#[derive(Debug)]
 pub(super) struct Count {
+    workers: usize,
+    /// Workers that were handed their first record.
+    here: AtomicUsize,
     /// Records committed.
     committed: AtomicU64,
     found: Mutex<Found>,
@@ -26,21 +30,46 @@ pub(super) struct Count {
 /// What was found at the end.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The counts; times are not set.
+    /// The counts of what is committed; times are not set.
     pub(super) measured: Measured,
     /// The time of each commit, in seconds.
     pub(super) commits: Vec<f64>,
     /// The longest time from the first record of a transaction to its commit, in seconds.
     pub(super) wait: f64,
-    /// From the first record to the commit of the last one.
+    /// When the last worker was handed its first record.
+    begun: Option<Usage>,
+    /// From then to the commit of the last record; the thread's time is that of all loops.
     pub(super) used: Option<Used>,
     /// Why the time that was used is not known.
     pub(super) fault: Option<String>,
-    /// The most state that the stage held.
-    pub(super) held: Held,
+    workers: Vec<OfWorker>,
+}
+
+/// What was found of one worker.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfWorker {
+    /// Processor time of its loop.
+    time: Duration,
+    /// The most state that it held.
+    held: Held,
+    /// Whether it has committed something since it told its figures.
+    is_stale: bool,
+}
+
+impl Found {
+    /// The most state that the workers held.
+    pub(super) fn held(&self) -> Held {
+        self.workers.iter().fold(Held::default(), |sum, worker| sum.and(worker.held))
+    }
 }
 
 impl Count {
+    /// Nothing counted yet.
+    pub(super) fn new(workers: usize) -> Self {
+        let found = Found { workers: vec![OfWorker::default(); workers], ..Found::default() };
+        Self { workers, here: AtomicUsize::new(0), committed: AtomicU64::new(0), found: Mutex::new(found) }
+    }
+
     /// Records committed so far.
     pub(super) fn committed(&self) -> u64 {
         self.committed.load(Ordering::Relaxed)
@@ -48,22 +77,26 @@ impl Count {
 
     /// What was found; to be taken once, at the end.
     pub(super) fn take(&self) -> Found {
-        std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.found())
+    }
+
+    fn found(&self) -> std::sync::MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The stage that counts.
-pub(super) struct Counted<S> {
-    inner: S,
-    /// The stage's own, but that it writes beside the topics which other stages are measured with.
-    topology: Topology,
+/// The hooks of one worker.
+pub(super) struct Counted {
+    worker: usize,
     expected: u64,
     stop: Arc<Stop>,
     count: Arc<Count>,
-    /// What was counted and is committed.
-    done: Measured,
+    /// Which outputs are changelogs.
+    changelogs: Vec<bool>,
     /// What was counted in the open transaction.
     open: Measured,
+    is_here: bool,
+    /// When this worker applied its first record.
     begun: Option<Usage>,
     /// When the open transaction's first record was applied.
     since: Option<Instant>,
@@ -71,150 +104,147 @@ pub(super) struct Counted<S> {
     flushing: Option<Instant>,
 }
 
-impl<S: Stage> Counted<S> {
-    /// Counts around `inner` until `expected` records are committed, then asks for a stop.
-    pub(super) fn new(inner: S, expected: u64, stop: Arc<Stop>, count: Arc<Count>) -> Self {
-        let mut topology = inner.topology().clone();
-        for topic in &mut topology.outputs {
-            if let Some(beside) = paced::beside(topic) {
-                *topic = beside;
-            }
-        }
+impl Counted {
+    /// Counts until all workers together have committed `expected` records and have told what they hold, then asks for a stop. `changelogs` says of
+    /// each output whether it is one.
+    pub(super) fn new(worker: usize, expected: u64, changelogs: Vec<bool>, stop: Arc<Stop>, count: Arc<Count>) -> Self {
         Self {
-            inner,
-            topology,
+            worker,
             expected,
             stop,
             count,
-            done: Measured::default(),
+            changelogs,
             open: Measured::default(),
+            is_here: false,
             begun: None,
             since: None,
             flushing: None,
         }
     }
 
+    /// Whether every worker has its partitions. None of them applies anything before, or the first one would have done
+    /// part of the work alone.
+    fn are_all_here(&mut self) -> Result<bool> {
+        if self.begun.is_some() {
+            return Ok(true);
+        }
+        if !self.is_here {
+            self.is_here = true;
+            if self.count.here.fetch_add(1, Ordering::SeqCst) + 1 == self.count.workers {
+                self.count.found().begun = Some(Usage::now()?);
+            }
+        }
+        if self.count.here.load(Ordering::SeqCst) < self.count.workers {
+            self.stop.wait(WAIT);
+            return Ok(false);
+        }
+        self.begun = Some(Usage::now()?);
+        Ok(true)
+    }
+
+    fn add_said(&mut self, outbox: &Outbox, from: usize) {
+        let mut headers = Vec::new();
+        for index in from..outbox.len() {
+            let Some(record) = outbox.get(index, &mut headers) else { return };
+            let sizes = headers.iter().map(|header| header.name.len() + header.value.len());
+            let sizes = sizes.chain([record.key, record.value].into_iter().flatten().map(<[u8]>::len));
+            let bytes = sizes.sum::<usize>() as u64;
+            self.open.published += 1;
+            self.open.published_bytes += bytes;
+            if self.changelogs.get(record.output).copied().unwrap_or_default() {
+                self.open.changelog_bytes += bytes;
+            }
+        }
+    }
+
     /// The first touched partition of a transaction is told first, and all of what is open is committed then.
     fn settle(&mut self, flushing: Instant) {
-        let mut found = self.count.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, count) = (Usage::now(), Arc::clone(&self.count));
+        let mut found = count.found();
         found.commits.push(flushing.elapsed().as_secs_f64());
         let wait = self.since.take().map_or(0.0, |since| since.elapsed().as_secs_f64());
         found.wait = found.wait.max(wait);
-        let open = std::mem::take(&mut self.open);
-        self.done.records += open.records;
-        self.done.record_bytes += open.record_bytes;
-        self.done.published += open.published;
-        self.done.published_bytes += open.published_bytes;
-        self.done.transactions += 1;
-        self.count.committed.store(self.done.records, Ordering::Relaxed);
-        if self.done.records < self.expected || found.used.is_some() {
+        found.measured.add(&std::mem::take(&mut self.open));
+        found.measured.transactions += 1;
+        self.count.committed.store(found.measured.records, Ordering::Relaxed);
+        found.workers[self.worker].is_stale = true;
+        match (&now, &self.begun) {
+            (Ok(now), Some(begun)) => found.workers[self.worker].time = now.since(begun).thread,
+            (Err(fault), _) => found.fault = Some(format!("{fault:#}")),
+            (Ok(_), None) => {}
+        }
+        if found.measured.records < self.expected || found.used.is_some() {
             return;
         }
-        found.measured = self.done;
-        match used(self.begun.as_ref()) {
-            Ok(used) => found.used = Some(used),
-            Err(fault) => found.fault = Some(format!("{fault:#}")),
-        }
-        self.stop.request();
-    }
-}
-
-fn used(begun: Option<&Usage>) -> Result<Used> {
-    Ok(Usage::now()?.since(begun.context("no record was applied")?))
-}
-
-/// Adds what `outbox` holds beyond `before` (records, bytes).
-fn add_published(open: &mut Measured, outbox: &Outbox, before: (usize, usize)) {
-    open.published += (outbox.len() - before.0) as u64;
-    open.published_bytes += (outbox.bytes() - before.1) as u64;
-}
-
-impl<S: Stage> Stage for Counted<S> {
-    type Partition = S::Partition;
-
-    fn topology(&self) -> &Topology {
-        &self.topology
-    }
-
-    fn open(&self, id: &PartitionId, counts: &dyn PartitionCounts) -> S::Partition {
-        self.inner.open(id, counts)
-    }
-
-    fn restore_sources(&self, id: &PartitionId) -> Vec<RestoreSource> {
-        let mut sources = self.inner.restore_sources(id);
-        let outputs = &self.inner.topology().outputs;
-        for source in sources.iter_mut().filter(|source| outputs.contains(&source.topic)) {
-            if let Some(beside) = paced::beside(&source.topic) {
-                source.topic = beside;
+        match used(now, found.begun.as_ref()) {
+            Ok(used) => {
+                let thread = found.workers.iter().map(|worker| worker.time).sum();
+                found.used = Some(Used { thread, ..used });
+            }
+            Err(fault) => {
+                found.fault = Some(format!("{fault:#}"));
+                self.stop.request();
             }
         }
-        sources
+    }
+}
+
+fn used(now: Result<Usage>, begun: Option<&Usage>) -> Result<Used> {
+    Ok(now?.since(begun.context("no record was applied")?))
+}
+
+impl Hooks for Counted {
+    fn applying(&mut self, record: &Record<'_>) -> Result<bool, StageError> {
+        self.are_all_here().map_err(|fault| StageError::about("bench", record, format!("{fault:#}")))
     }
 
-    fn restore(&self, partition: &mut S::Partition, record: &Record<'_>) -> Result<(), StageError> {
-        self.inner.restore(partition, record)
-    }
-
-    fn need(&self, partition: &S::Partition, record: Option<&Record<'_>>) -> Option<Need> {
-        self.inner.need(partition, record)
-    }
-
-    fn learn(&mut self, record: &Record<'_>) -> Result<(), StageError> {
-        self.inner.learn(record)
-    }
-
-    fn apply(
-        &mut self,
-        partition: &mut S::Partition,
-        record: &Record<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Step, StageError> {
-        if self.begun.is_none() {
-            let usage = Usage::now().map_err(|fault| StageError::about("bench", record, format!("{fault:#}")))?;
-            self.begun = Some(usage);
-        }
+    fn applied(&mut self, record: &Record<'_>, step: Step, outbox: &Outbox, from: usize) {
         self.since.get_or_insert_with(Instant::now);
-        let before = (outbox.len(), outbox.bytes());
-        let step = self.inner.apply(partition, record, outbox)?;
-        add_published(&mut self.open, outbox, before);
+        self.add_said(outbox, from);
         if step == Step::Done {
             self.open.records += 1;
             self.open.record_bytes += (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
         }
-        Ok(step)
     }
 
-    fn flush(&mut self, partition: &mut S::Partition, outbox: &mut Outbox) -> Result<(), StageError> {
+    fn flushing(&mut self) {
         self.flushing.get_or_insert_with(Instant::now);
-        let before = (outbox.len(), outbox.bytes());
-        self.inner.flush(partition, outbox)?;
-        add_published(&mut self.open, outbox, before);
-        Ok(())
     }
 
-    fn committed(&mut self, partition: &mut S::Partition) {
-        self.inner.committed(partition);
-        if let Some(flushing) = self.flushing.take() {
+    fn flushed(&mut self, outbox: &Outbox, from: usize) {
+        self.add_said(outbox, from);
+    }
+
+    fn committed(&mut self) {
+        // A transaction in which the worker only waited for the others is none.
+        if let Some(flushing) = self.flushing.take().filter(|_| self.begun.is_some()) {
             self.settle(flushing);
         }
     }
 
-    fn rolled_back(&mut self, partition: &mut S::Partition) {
-        self.inner.rolled_back(partition);
+    fn rolled_back(&mut self) {
         // Its records come again.
         (self.open, self.since, self.flushing) = (Measured::default(), None, None);
     }
 
-    fn figures(&self, partition: &S::Partition, figures: &mut Figures) {
-        self.inner.figures(partition, figures);
+    fn figures(&self, figures: &Figures) {
         // The figures of one telling are summed over the partitions, so the last telling of the last partition has most.
         let sum = |names: [&str; 2]| -> u64 {
             let rows = figures.rows.iter().filter(|(name, ..)| names.contains(name));
             rows.map(|(_, _, value)| u64::try_from(*value).unwrap_or_default()).sum()
         };
-        let mut found = self.count.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.held.rows = found.held.rows.max(sum(["ledger_items", ""]));
-        found.held.keys = found.held.keys.max(sum(["ledger_subjects", "households"]));
-        found.held.bytes = found.held.bytes.max(sum(["ledger_bytes", "state_bytes"]));
+        let told = Held {
+            rows: sum(["ledger_items", ""]),
+            keys: sum(["ledger_subjects", "households"]),
+            bytes: sum(["ledger_bytes", "state_bytes"]),
+        };
+        let mut found = self.count.found();
+        if let Some(worker) = found.workers.get_mut(self.worker) {
+            (worker.held, worker.is_stale) = (worker.held.max(told), false);
+        }
+        // A loop tells its figures once more when nothing comes any more.
+        if found.used.is_some() && !found.workers.iter().any(|worker| worker.is_stale) {
+            self.stop.request();
+        }
     }
 }

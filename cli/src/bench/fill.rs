@@ -10,9 +10,10 @@ use schemas::Day;
 use schemas::codec;
 use schemas::records::DayClosed;
 
-use super::alone;
 use super::clients::{CALL_LIMIT, Output};
 use super::paced::{self, Copier};
+use super::parts::Stage;
+use super::{alone, bare};
 use crate::memory_pipeline::{MemoryPipeline, PipelineSettings};
 use crate::simulate::{City, DEPARTMENTS, Settings};
 use crate::{files, setup, topic};
@@ -22,7 +23,7 @@ const PROFILE: &str = "local";
 /// Months that are simulated at most: the horizon of a state.
 const MONTHS_MAX: u32 = 25;
 /// A broker refuses a feed record above this many bytes, so that none of them reaches a stage.
-const RECORD_BYTES_MAX: usize = 1_000_000;
+pub(super) const RECORD_BYTES_MAX: usize = 1_000_000;
 
 /// How much to publish.
 #[derive(Clone, Copy, Debug)]
@@ -55,25 +56,32 @@ pub(super) fn feed_topics() -> Vec<String> {
     topics
 }
 
-/// Creates the topics on brokers that have none of them, and publishes policies, feeds and what follows from them.
-pub(super) fn fill(brokers: &str, schemas: &Path, deploy: &Path, wanted: Wanted) -> Result<Filled> {
+/// Creates the topics on brokers that have none of them, and publishes the policies: how many.
+pub(super) fn prepare(brokers: &str, deploy: &Path) -> Result<i64> {
     refuse_what_is_in_use(brokers)?;
-    let copies = paced::topics().filter_map(|topic| Some((topic.to_owned(), paced::beside(topic)?)));
-    setup::create_topics(brokers, deploy, PROFILE, &copies.collect::<Vec<_>>())?;
-    let output = Arc::new(Output::idempotent(brokers)?);
+    setup::create_topics(brokers, deploy, PROFILE, &beside())?;
+    let output = Output::idempotent(brokers)?;
     let policies = files::policies(&deploy.join("policies"))?;
+    for (key, text) in &policies {
+        output.send("policies", Some(0), key.as_bytes(), Some(text.as_bytes()))?;
+    }
+    output.flush()?;
+    Ok(policies.len() as i64)
+}
+
+/// Prepares the brokers, and publishes feeds and what follows from them.
+pub(super) fn fill(brokers: &str, schemas: &Path, deploy: &Path, wanted: Wanted) -> Result<Filled> {
+    let policies = prepare(brokers, deploy)?;
+    let output = Arc::new(Output::idempotent(brokers)?);
     let read = PipelineSettings::read(schemas, deploy)?;
     let of_process = PipelineSettings { key: alone::KEY.to_vec(), dropping_read: true, ..read };
     let watcher = Copier::new(&of_process.topics, Arc::clone(&output));
     let mut pipeline = MemoryPipeline::up_to_states(&of_process, watcher)?;
-    for (key, text) in &policies {
-        output.send("policies", Some(0), key.as_bytes(), Some(text.as_bytes()))?;
-    }
-    let calendar = Calendar::new(brokers, policies.len() as i64)?;
+    let calendar = Calendar::new(brokers, policies)?;
     let settings = Settings::new(wanted.households, MONTHS_MAX, wanted.seed);
     let mut city = City::new(settings);
     let topics: Vec<String> = DEPARTMENTS.iter().map(|department| format!("feeds.{department}")).collect();
-    let mut filled = Filled { policies: policies.len() as i64, ..Filled::default() };
+    let mut filled = Filled { policies, ..Filled::default() };
     while filled.events < wanted.events
         && let Some(day) = city.next_day()
     {
@@ -92,6 +100,15 @@ pub(super) fn fill(brokers: &str, schemas: &Path, deploy: &Path, wanted: Wanted)
     Ok(filled)
 }
 
+/// The topics that only a bench has: an existing one, and the name of another like it.
+fn beside() -> Vec<(String, String)> {
+    let copy = |name: &str, topic: &str| Some((topic.to_owned(), paced::beside(name, topic)?));
+    let copies = paced::topics().filter_map(|topic| copy(alone::NAME, topic));
+    let of_two = copy(alone::NAME_OF_TWO, Stage::Alert.input());
+    let bare = ("households.states".to_owned(), bare::CHANGELOG.to_owned());
+    copies.chain(of_two).chain([bare]).collect()
+}
+
 /// The stages would go on from the offsets, and count with the records, of whoever uses these brokers.
 fn refuse_what_is_in_use(brokers: &str) -> Result<()> {
     let consumer = topic::consumer(brokers)?;
@@ -108,7 +125,7 @@ fn refuse_what_is_in_use(brokers: &str) -> Result<()> {
 }
 
 /// Ends days in every partition of every feed.
-struct Calendar {
+pub(super) struct Calendar {
     /// Feed topic and number of partitions.
     feeds: Vec<(String, i32)>,
     /// Partitions of all feeds.
@@ -117,7 +134,8 @@ struct Calendar {
 }
 
 impl Calendar {
-    fn new(brokers: &str, policies_offset: i64) -> Result<Self> {
+    /// Finds the partitions. Policies below the offset hold.
+    pub(super) fn new(brokers: &str, policies_offset: i64) -> Result<Self> {
         let consumer = topic::consumer(brokers)?;
         let mut feeds = Vec::new();
         for name in feed_topics() {
@@ -128,9 +146,9 @@ impl Calendar {
         Ok(Self { feeds, of, policies_offset })
     }
 
-    /// Not in a transaction of its own, as the calendar job does it: a bench that ends early is run again from the
-    /// beginning.
-    fn close(&self, output: &Output, day: Day) -> Result<()> {
+    /// Ends a day behind all that the same producer has sent. Not in a transaction of its own, as the calendar job does it:
+    /// a bench that ends early is run again from the beginning, and its days are so short that this would bound them.
+    pub(super) fn close(&self, output: &Output, day: Day) -> Result<()> {
         let marker = DayClosed {
             day,
             from: String::new(),

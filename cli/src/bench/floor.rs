@@ -1,22 +1,16 @@
 //! The floor: what the Kafka client and the brokers do by themselves with the bytes that a stage reads. It knows no
 //! stage.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Context, Result, bail};
-use rdkafka::consumer::Consumer;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::producer::Producer;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::clients::{CALL_LIMIT, Input, Output, bytes};
-use super::figures::{Measured, median};
+use super::clients::{Input, Output, bytes};
+use super::measured::Measured;
+use super::transactions::Transactions;
 use super::usage::{Usage, memory_bytes_max};
 
 /// Where the floor writes: a topic with the partitions of the keyed topics, which no stage reads.
 const OUTPUT: &str = "ingest.parked";
-/// When the floor's transactions close: by time alone, so that nothing but client and brokers bounds them.
-const TRANSACTION: Duration = Duration::from_millis(100);
 /// How many records of the feeds are held in memory to be written again and again: more than a batch of the client
 /// compresses together, so that repetition does not make them smaller.
 const SAMPLE_RECORDS: usize = 50_000;
@@ -63,99 +57,31 @@ pub(super) fn produce(brokers: &str, topics: &[String], records: u64) -> Result<
 
 /// Reads the topics and writes every record again, in transactions that commit the offsets: the loop without a stage.
 pub(super) fn consume_produce(brokers: &str, topics: &[String]) -> Result<Measured> {
-    let mut copy = Copy::new(Output::transactional(brokers)?);
+    let mut transactions = Transactions::open(brokers, "bench")?;
     let mut input = Input::open(brokers, topics)?;
-    let mut begun = None;
-    while input.next(|message| copy.write(message))? {
+    let (mut begun, mut measured) = (None, Measured::default());
+    let mut copy = |transactions: &mut Transactions, message: &BorrowedMessage<'_>| {
+        let output = transactions.take(message)?;
+        output.send(OUTPUT, None, message.key().unwrap_or_default(), message.payload())?;
+        let bytes = bytes(message);
+        measured.add(&Measured {
+            records: 1,
+            record_bytes: bytes,
+            published: 1,
+            published_bytes: bytes,
+            ..Measured::default()
+        });
+        Ok(())
+    };
+    while input.next(|message| copy(&mut transactions, message))? {
         if begun.is_none() {
             begun = Some(Usage::now()?);
         }
-        if copy.is_due() {
-            copy.commit(&input)?;
+        if transactions.is_due() {
+            transactions.commit(&input)?;
         }
     }
-    copy.commit(&input)?;
+    transactions.commit(&input)?;
     let used = Usage::now()?.since(&begun.context("the topics to read are empty")?);
-    let Copy { mut measured, mut commits, .. } = copy;
-    measured.transactions = commits.len() as u64;
-    measured.commit_seconds_median = median(&mut commits);
-    Ok(measured.with(used, memory_bytes_max()?))
-}
-
-/// Where one partition stands.
-struct Position {
-    topic: String,
-    partition: i32,
-    next: i64,
-    /// Whether the open transaction holds records of it.
-    is_touched: bool,
-}
-
-/// Copies records in transactions.
-struct Copy {
-    output: Output,
-    positions: Vec<Position>,
-    /// The position found last: records come in runs of one partition.
-    last: usize,
-    /// When the open transaction was begun.
-    since: Option<Instant>,
-    /// The time of each commit, in seconds.
-    commits: Vec<f64>,
-    measured: Measured,
-}
-
-impl Copy {
-    fn new(output: Output) -> Self {
-        Self { output, positions: Vec::new(), last: 0, since: None, commits: Vec::new(), measured: Measured::default() }
-    }
-
-    fn write(&mut self, message: &BorrowedMessage<'_>) -> Result<()> {
-        if self.since.is_none() {
-            self.output.producer.begin_transaction().context("begin a transaction")?;
-            self.since = Some(Instant::now());
-        }
-        self.output.send(OUTPUT, None, message.key().unwrap_or_default(), message.payload())?;
-        let position = self.position(message.topic(), message.partition());
-        (position.next, position.is_touched) = (message.offset() + 1, true);
-        let bytes = bytes(message);
-        self.measured.records += 1;
-        self.measured.record_bytes += bytes;
-        self.measured.published += 1;
-        self.measured.published_bytes += bytes;
-        Ok(())
-    }
-
-    fn position(&mut self, topic: &str, partition: i32) -> &mut Position {
-        let is_it = |position: &Position| position.partition == partition && position.topic == topic;
-        if !self.positions.get(self.last).is_some_and(is_it) {
-            self.last = self.positions.iter().position(is_it).unwrap_or_else(|| {
-                self.positions.push(Position { topic: topic.to_owned(), partition, next: 0, is_touched: false });
-                self.positions.len() - 1
-            });
-        }
-        &mut self.positions[self.last]
-    }
-
-    fn is_due(&self) -> bool {
-        self.since.is_some_and(|since| since.elapsed() >= TRANSACTION)
-    }
-
-    fn commit(&mut self, input: &Input) -> Result<()> {
-        if self.since.take().is_none() {
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let mut offsets = TopicPartitionList::new();
-        for position in self.positions.iter_mut().filter(|position| position.is_touched) {
-            offsets.add_partition_offset(&position.topic, position.partition, Offset::Offset(position.next))?;
-            position.is_touched = false;
-        }
-        let group = input.consumer.group_metadata().context("the consumer has no group")?;
-        self.output.flush()?;
-        let producer = &self.output.producer;
-        producer.send_offsets_to_transaction(&offsets, &group, CALL_LIMIT).context("send the offsets")?;
-        producer.commit_transaction(CALL_LIMIT).context("commit a transaction")?;
-        self.commits.push(begun.elapsed().as_secs_f64());
-        Ok(())
-    }
+    Ok(measured.with_commits(&mut transactions.commits).with(used, memory_bytes_max()?))
 }

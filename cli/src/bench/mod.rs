@@ -1,27 +1,42 @@
-//! `backstop bench`: what the Kafka client itself can do on these brokers, and each stage alone beside it, in one run
-//! on the same bytes. It does not know how a stage works, nor who started the brokers.
+//! `backstop bench`: what the Kafka client itself can do on these brokers, each stage alone beside it, all services
+//! together, and what they do after a kill. It does not know how a stage works, nor who started the brokers.
 
 mod alone;
+mod bare;
 mod clients;
+mod commits;
 mod counted;
-mod figures;
+mod ends;
 mod fill;
 mod floor;
+mod latency;
+mod ledgers;
+mod line;
+mod load;
+mod measured;
 mod month_end;
 mod paced;
 mod parts;
+mod pipeline;
+mod report;
+mod restore;
+mod services;
+mod table;
+mod together;
+mod transactions;
 mod usage;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use figures::{Beside, Measured, Report, Sweep};
 use fill::{Filled, Wanted, feed_topics};
+use measured::Measured;
 use month_end::City;
-use parts::{FEEDS, Part, Stage};
+use parts::{FEEDS, Group, Part, Stage};
+use report::{OfCity, Report, Sweep};
 
 /// What to measure, and on which brokers.
 #[derive(Clone, Debug, Args)]
@@ -30,33 +45,73 @@ pub(crate) struct BenchArgs {
     /// full, so it is for brokers of its own.
     #[arg(long, env = "BACKSTOP_KAFKA")]
     brokers: String,
+    /// What to measure: `floor`, `stages` and `month-end` together, or `pipeline` and `latency` together, or `restore`.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["floor", "stages", "month-end"])]
+    only: Vec<Group>,
     /// Feed records: the simulated day in which so many are reached is the last one.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
     /// Households of the simulated city.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 12_000)]
     households: u32,
     /// The simulation's seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many times the smallest city this one is, where several are compared.
+    #[arg(long, default_value_t = 1)]
+    size: u32,
     /// Households at the month's end that is measured: those of the city, and copies of them.
     #[arg(long, default_value_t = 100_000)]
     sweep_households: u64,
-    /// Prints the figures as one line of JSON, too, after the table.
+    /// Households when services are killed: those of the city, and copies of them.
+    #[arg(long, default_value_t = 600_000)]
+    restore_households: u64,
+    /// ClickHouse's HTTP address with no tables of Backstop, as http://HOST:PORT: what the services say is archived there.
+    #[arg(long)]
+    clickhouse: Option<String>,
+    /// A server that runs on this machine, NAME=PROCESS: what it takes stands beside what the services take.
+    #[arg(long, value_parser = crate::brokers::setting)]
+    server: Vec<(String, String)>,
+    /// A setting of the services, such as `BACKSTOP_WORKER__WORKERS=2`.
+    #[arg(long, value_parser = crate::brokers::setting)]
+    service_setting: Vec<(String, String)>,
+    /// The folder of the programs `ingest`, `fuse` and `alert`; that of this program where it is not given.
+    #[arg(long)]
+    services: Option<PathBuf>,
+    /// Where logs of services go, and figures from one run to the next: those of earlier runs are shown, too.
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+    /// Keeps the figures and shows nothing.
+    #[arg(long)]
+    quiet: bool,
+    /// Prints the figures as one line of JSON, too, after the tables.
     #[arg(long)]
     json: bool,
     /// The folder with the feeds' schemas.
     #[arg(long, default_value = "schemas/feeds")]
     schemas: PathBuf,
-    /// The folder that holds `kafka/topics.yaml` and `policies`.
+    /// The folder that holds `kafka/topics.yaml`, `clickhouse` and `policies`.
     #[arg(long, default_value = "deploy")]
     deploy: PathBuf,
     /// Makes one measurement in this process and prints it: how the bench calls itself.
     #[arg(long, hide = true)]
     part: Option<Part>,
+    /// Becomes this program, which ends with the process that started it: how the bench starts services.
+    #[arg(long, hide = true)]
+    guard: Option<PathBuf>,
     /// How many records the part has to commit.
     #[arg(long, hide = true, default_value_t = 0)]
     expected: u64,
+}
+
+impl BenchArgs {
+    fn wanted(&self) -> Wanted {
+        Wanted { events: self.records, households: self.households, seed: self.seed }
+    }
+
+    fn asks_for(&self, group: Group) -> bool {
+        self.only.contains(&group)
+    }
 }
 
 /// Runs the bench, or one part of it.
@@ -64,6 +119,9 @@ pub(crate) struct BenchArgs {
 /// # Errors
 /// When the brokers are in use already, do not answer, or a stage cannot be run.
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    if let Some(program) = &args.guard {
+        return Err(services::become_guarded(program));
+    }
     match args.part {
         Some(part) => {
             let measured = measure(args, part).with_context(|| format!("measure {part}"))?;
@@ -75,34 +133,67 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
 }
 
 fn run_all(args: &BenchArgs) -> Result<()> {
-    say(&format!("publishing {} events of {} households", args.records, args.households));
-    let wanted = Wanted { events: args.records, households: args.households, seed: args.seed };
-    let filled = fill::fill(&args.brokers, &args.schemas, &args.deploy, wanted)?;
-    let consume = in_a_child(args, Part::Consume, 0)?;
-    let produce = in_a_child(args, Part::Produce, consume.records)?;
-    let mut stages = Vec::new();
-    for stage in Stage::ALL {
-        // The floor counts the stage's input.
-        let floor = in_a_child(args, Part::ConsumeProduce(stage), 0)?;
-        let alone = in_a_child(args, Part::Stage(stage), floor.records)?;
-        stages.push(Beside { stage, floor, alone });
+    std::fs::create_dir_all(&args.folder).with_context(|| format!("create {}", args.folder.display()))?;
+    let file = args.folder.join("figures.json");
+    let mut report = Report::read(&file)?;
+    let sets = [
+        [Group::Floor, Group::Stages, Group::MonthEnd].as_slice(),
+        [Group::Pipeline, Group::Latency].as_slice(),
+        [Group::Restore].as_slice(),
+    ];
+    let set = sets.iter().position(|set| args.only.iter().all(|group| set.contains(group)));
+    match set {
+        Some(0) => report.cities.extend([(args.size, of_city(args)?)]),
+        Some(1) => together::full_speed_and_half(args, &mut report)?,
+        Some(_) => report.restores = together::restores(args)?,
+        None => bail!("these groups need brokers of their own each: run the command once for each of them"),
     }
-    let sweep = sweep(args, filled)?;
-    let report = Report {
-        events: filled.events,
-        days: filled.days,
-        households: args.households,
-        seed: args.seed,
-        consume,
-        produce,
-        stages,
-        sweep,
-    };
-    print(&report.table());
-    if args.json {
-        print(&report.json()?);
+    report.write(&file)?;
+    if !args.quiet {
+        print(&table::table(&report));
+    }
+    if args.json && !args.quiet {
+        print(&line::line(&report)?);
     }
     Ok(())
+}
+
+/// The client, the bare loops and the stages, each by itself, on the records of one city.
+fn of_city(args: &BenchArgs) -> Result<OfCity> {
+    ensure!(
+        !args.asks_for(Group::MonthEnd) || args.asks_for(Group::Stages),
+        "the end of a month is measured after the stages: ask for both"
+    );
+    say(&format!("publishing {} events of {} households", args.records, args.households));
+    let filled = fill::fill(&args.brokers, &args.schemas, &args.deploy, args.wanted())?;
+    let Filled { events, days, .. } = filled;
+    let mut city = OfCity { events, days, households: args.households, seed: args.seed, ..OfCity::default() };
+    if args.asks_for(Group::Floor) {
+        let consume = in_a_child(args, Part::Consume, 0)?;
+        city.produce = Some(in_a_child(args, Part::Produce, consume.records)?);
+        city.consume = Some(consume);
+        for stage in Stage::ALL {
+            city.floors.insert(stage.name().to_owned(), in_a_child(args, Part::ConsumeProduce(stage), 0)?);
+        }
+        for workers in [1, 2] {
+            city.bare_loops.insert(workers, in_a_child(args, Part::BareLoops(workers), 0)?);
+        }
+    }
+    if args.asks_for(Group::Stages) {
+        for stage in Stage::ALL {
+            let expected = ends::records(&args.brokers, &input(stage))?;
+            city.stages.insert(stage.name().to_owned(), in_a_child(args, Part::Stage(stage), expected)?);
+        }
+        // Beside the bare loops only: the cities of other sizes are compared stage by stage.
+        if args.asks_for(Group::Floor) {
+            let expected = ends::records(&args.brokers, &input(Stage::Fuse))?;
+            city.fuse_by_two = Some(in_a_child(args, Part::FuseByTwo, expected)?);
+        }
+    }
+    if args.asks_for(Group::MonthEnd) {
+        city.sweep = Some(sweep(args, filled)?);
+    }
+    Ok(city)
 }
 
 /// The end of a month, with alert as it stands after the city's last day.
@@ -125,6 +216,8 @@ fn measure(args: &BenchArgs, part: Part) -> Result<Measured> {
         Part::Produce => floor::produce(&args.brokers, &feed_topics(), args.expected),
         Part::ConsumeProduce(stage) => floor::consume_produce(&args.brokers, &input(stage)),
         Part::Stage(stage) => alone::run(&args.brokers, &args.schemas, stage, args.expected),
+        Part::FuseByTwo => alone::fuse_by_two(&args.brokers, args.expected),
+        Part::BareLoops(workers) => bare::run(&args.brokers, workers),
     }
 }
 

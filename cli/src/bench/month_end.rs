@@ -1,5 +1,5 @@
-//! Prepares the end of a month for alert: more households than were simulated, each a copy of one that was, and the
-//! markers that end the month. It measures nothing.
+//! More households than were simulated, each a copy of one that was, for the end of a month and for restores; and the markers
+//! that end the month. It measures nothing.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl City {
     }
 
     /// Publishes copies of the households under codes of the same villages, until there are so many. Returns how many
-    /// records were written.
+    /// records were written in all.
     pub(super) fn grow(&mut self, brokers: &str, households: u64) -> Result<u64> {
         let output = Output::idempotent(brokers)?;
         // Copies come after the largest serial number of all villages, so that no code is there twice.
@@ -64,7 +64,8 @@ impl City {
         let rounds = (1..).map(|round| round * step).take_while(|shift| shift + step <= SERIALS);
         let originals = rounds.flat_map(|shift| self.states.iter().map(move |state| (shift, state)));
         let wanted = households.saturating_sub(self.states.len() as u64);
-        for (shift, (code, (partition, bytes))) in originals.take(usize::try_from(wanted)?) {
+        let added_before = self.added as usize;
+        for (shift, (code, (partition, bytes))) in originals.take(usize::try_from(wanted)?).skip(added_before) {
             let household = HouseholdCode::from_number(code.number() + shift).context("a copy's code")?;
             let state = HouseholdState { household, number: 1, ..codec::decode(bytes)? };
             let mut value = Vec::new();

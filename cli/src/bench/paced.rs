@@ -20,9 +20,10 @@ pub(super) fn topics() -> impl Iterator<Item = &'static str> {
     parts::Stage::ALL.into_iter().map(parts::Stage::input).filter(|topic| *topic != parts::FEEDS)
 }
 
-/// Where a stage that is measured writes what it says into such a topic; none for any other topic.
-pub(super) fn beside(topic: &str) -> Option<String> {
-    topics().any(|paced| paced == topic).then(|| format!("bench.{topic}"))
+/// Where a stage that is measured writes what it says into such a topic; none for any other topic. `name` is that of the
+/// measurement.
+pub(super) fn beside(name: &str, topic: &str) -> Option<String> {
+    topics().any(|paced| paced == topic).then(|| format!("{name}.{topic}"))
 }
 
 /// The end of the pipeline in this process: copies to the brokers what is wanted there.

@@ -1,8 +1,25 @@
-//! What is measured: the client's floor in three parts, and each stage beside the floor for its own input. It does not
-//! know how any of it is done.
+//! What is measured: the groups that a person asks for, and the parts that are measured in processes of their own. It
+//! does not know how any of it is done.
 
 use std::fmt;
 use std::str::FromStr;
+
+/// What one run of the command measures; each on brokers of its own, but for those that say otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Group {
+    /// What the client does without any stage, and the bare loop; on the brokers of `stages`.
+    Floor,
+    /// Each stage alone.
+    Stages,
+    /// The end of a month; on the brokers of `stages`, after them.
+    MonthEnd,
+    /// The three services together, fed as fast as they can.
+    Pipeline,
+    /// The same at half of that rate; on the brokers of `pipeline`, after it.
+    Latency,
+    /// Services that are killed.
+    Restore,
+}
 
 /// One of the four stages, in the order of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +69,10 @@ pub(crate) enum Part {
     ConsumeProduce(Stage),
     /// The stage reads its input, alone.
     Stage(Stage),
+    /// Fuse reads its input, alone, with two workers.
+    FuseByTwo,
+    /// So many bare loops read fuse's input.
+    BareLoops(u32),
 }
 
 impl fmt::Display for Part {
@@ -61,6 +82,8 @@ impl fmt::Display for Part {
             Self::Produce => out.write_str("produce"),
             Self::ConsumeProduce(stage) => write!(out, "consume-produce/{}", stage.name()),
             Self::Stage(stage) => write!(out, "stage/{}", stage.name()),
+            Self::FuseByTwo => out.write_str("two-workers/fuse"),
+            Self::BareLoops(workers) => write!(out, "bare-loops/{workers}"),
         }
     }
 }
@@ -76,6 +99,8 @@ impl FromStr for Part {
             None if text == "produce" => Ok(Self::Produce),
             Some(("consume-produce", name)) => stage(name).map(Self::ConsumeProduce),
             Some(("stage", name)) => stage(name).map(Self::Stage),
+            Some(("two-workers", "fuse")) => Ok(Self::FuseByTwo),
+            Some(("bare-loops", workers)) => workers.parse().map(Self::BareLoops).map_err(|_| unknown()),
             _ => Err(unknown()),
         }
     }
@@ -88,10 +113,10 @@ mod tests {
     #[test]
     fn a_part_is_named_so_that_a_child_process_finds_it_again() {
         let of_stages = Stage::ALL.into_iter().flat_map(|stage| [Part::ConsumeProduce(stage), Part::Stage(stage)]);
-        for part in [Part::Consume, Part::Produce].into_iter().chain(of_stages) {
+        for part in [Part::Consume, Part::Produce, Part::FuseByTwo, Part::BareLoops(2)].into_iter().chain(of_stages) {
             assert_eq!(part.to_string().parse(), Ok(part));
         }
-        for text in ["", "consume/alert", "stage/alarm", "consume-produce"] {
+        for text in ["", "consume/alert", "stage/alarm", "consume-produce", "bare-loops/x"] {
             let found: Result<Part, String> = text.parse();
             assert!(found.is_err_and(|fault| fault.contains(text)), "{text}");
         }

@@ -1,5 +1,5 @@
-//! What this process has used: time on the processors and memory, as Linux tells it under `/proc`. It does not know
-//! what the process does.
+//! What this process or another one has used: time on the processors and memory, as Linux tells it under `/proc`. It does
+//! not know what the process does.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -39,6 +39,11 @@ impl Usage {
         Ok(Self { at: Instant::now(), process, thread })
     }
 
+    /// When it was taken.
+    pub(super) fn at(&self) -> Instant {
+        self.at
+    }
+
     /// What was used since `before`, which the same thread took.
     pub(super) fn since(&self, before: &Self) -> Used {
         Used {
@@ -52,6 +57,18 @@ impl Usage {
 /// The most memory that this process has ever held, in bytes.
 pub(super) fn memory_bytes_max() -> Result<u64> {
     peak_bytes(&read("/proc/self/status")?).context("/proc/self/status has no line VmHWM in kB")
+}
+
+/// Time on the processors, by all threads of a process that runs, since its start; in steps of 10 ms.
+pub(super) fn time_of(process: u32) -> Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    processor_time(&read(&path)?).with_context(|| format!("in {path}"))
+}
+
+/// The most memory that a process that runs has ever held, in bytes.
+pub(super) fn memory_bytes_max_of(process: u32) -> Result<u64> {
+    let path = format!("/proc/{process}/status");
+    peak_bytes(&read(&path)?).with_context(|| format!("{path} has no line VmHWM in kB"))
 }
 
 fn read(path: &str) -> Result<String> {
@@ -122,5 +139,8 @@ mod tests {
         let used = Usage::now().expect("/proc is there").since(&before);
         assert!(used.process >= used.thread.saturating_sub(TICK));
         assert!(memory_bytes_max().expect("/proc is there") > 100_000);
+        let own = std::process::id();
+        assert!(time_of(own).expect("/proc is there") >= used.process);
+        assert!(memory_bytes_max_of(own).expect("/proc is there") > 100_000);
     }
 }

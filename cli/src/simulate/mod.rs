@@ -32,7 +32,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schemas::Day;
 
 pub(crate) use changes::ChangeRates;
-pub(crate) use city::{City, Settings, Visits};
+pub(crate) use city::{City, DayOfFeeds, Settings, Visits};
 pub(crate) use defects::Rates;
 pub(crate) use events::DEPARTMENTS;
 pub(crate) use files::{FeedFiles, FeedReader};

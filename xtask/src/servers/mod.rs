@@ -230,6 +230,15 @@ impl Stack {
         Ok(format!("http://127.0.0.1:{}", self.port(Server::Prometheus)?))
     }
 
+    /// The process of a server that runs.
+    ///
+    /// # Errors
+    /// When the server is not part of the stack, or is down.
+    pub fn process_of(&self, server: Server) -> Result<i32> {
+        let process = self.processes.iter().find(|(other, _)| *other == server);
+        process.map(|(_, process)| process.identity().pid).with_context(|| format!("{} does not run", server.name()))
+    }
+
     fn port(&self, server: Server) -> Result<u16> {
         self.place(server).and_then(|place| place.ports.first().copied().context("a server without a port"))
     }
