@@ -33,7 +33,8 @@ pub struct BenchArguments {
     /// The simulation's seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A setting of the services that run together, NAME=VALUE as in their environment; repeatable.
+    /// A setting of the services that run together, NAME=VALUE as in their environment; repeatable. `{folder}` in it stands for
+    /// the bench's folder.
     #[arg(long)]
     service_setting: Vec<String>,
 }
@@ -77,6 +78,9 @@ const LARGEST: u32 = 16;
 /// In a city of so many times the households a day has enough events to keep all services busy.
 const PIPELINE: u32 = 4;
 
+/// What services come back from after a kill, and the setting of the services by which they do.
+const RESTORES: [(&str, Option<&str>); 1] = [("changelogs", None)];
+
 /// One run of `backstop bench`, on servers of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Round {
@@ -87,15 +91,17 @@ struct Round {
     /// By how many times the smallest city this one is.
     size: u32,
     has_archive: bool,
+    /// One of [`RESTORES`].
+    restores: (&'static str, Option<&'static str>),
 }
 
 impl Round {
     fn of_city(only: Vec<&'static str>, size: u32) -> Self {
-        Self { only, quarters: (size, size), size, has_archive: false }
+        Self { only, quarters: (size, size), size, has_archive: false, restores: RESTORES[0] }
     }
 
     fn of_services(only: Vec<&'static str>, households: u32, has_archive: bool) -> Self {
-        Self { only, quarters: (households * MIDDLE, MIDDLE), size: MIDDLE, has_archive }
+        Self { has_archive, quarters: (households * MIDDLE, MIDDLE), ..Self::of_city(only, MIDDLE) }
     }
 }
 
@@ -127,7 +133,8 @@ fn rounds(only: &[Group]) -> Vec<Round> {
         rounds.extend([false, true].map(|has_archive| Round::of_services(together.clone(), PIPELINE, has_archive)));
     }
     if asks_for(Group::Restore) {
-        rounds.push(Round::of_services(vec!["restore"], 1, false));
+        let restore = |restores| Round { restores, ..Round::of_services(vec!["restore"], 1, false) };
+        rounds.extend(RESTORES.map(restore));
     }
     rounds
 }
@@ -188,7 +195,9 @@ fn measure(stack: &Stack, arguments: &BenchArguments, round: &Round, folder: &Pa
         bench.args(["--clickhouse", &stack.clickhouse()?]);
         bench.args(["--server", &format!("clickhouse={}", stack.process_of(Server::Clickhouse)?)]);
     }
-    for setting in &arguments.service_setting {
+    let (name, setting) = round.restores;
+    bench.args(["--restores-from", name]);
+    for setting in arguments.service_setting.iter().map(String::as_str).chain(setting) {
         bench.args(["--service-setting", setting]);
     }
     if !is_last {

@@ -142,9 +142,9 @@ struct Line {
     cost_16x_to_1x: BTreeMap<String, f64>,
     pipeline: BTreeMap<String, PipelineLine>,
     latency: BTreeMap<String, Latency>,
-    restore: Vec<RestoreLine>,
-    city_memory_bytes: BTreeMap<String, f64>,
-    city_restore_seconds: BTreeMap<String, f64>,
+    restore: BTreeMap<String, Vec<RestoreLine>>,
+    city_memory_bytes: BTreeMap<String, BTreeMap<String, f64>>,
+    city_restore_seconds: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
 /// All that was found, on one line.
@@ -179,9 +179,13 @@ pub(super) fn line(report: &Report) -> serde_json::Result<String> {
         cost_16x_to_1x: round(report.cost_of_size()),
         pipeline: report.pipelines.iter().map(|(name, found)| (name.clone(), found.into())).collect(),
         latency: report.latencies.clone(),
-        restore: report.restores.iter().map(restore).collect(),
-        city_memory_bytes: round(report.city_memory_bytes()),
-        city_restore_seconds: round(report.city_restore_seconds()),
+        restore: report
+            .restores
+            .iter()
+            .map(|(name, found)| (name.clone(), found.iter().map(restore).collect()))
+            .collect(),
+        city_memory_bytes: report.city_memory_bytes().into_iter().map(|(name, of)| (name, round(of))).collect(),
+        city_restore_seconds: report.city_restore_seconds().into_iter().map(|(name, of)| (name, round(of))).collect(),
     })
 }
 
@@ -235,8 +239,8 @@ mod tests {
             ("/pipeline/with_archive/events_per_second_archived", 20_000.0),
             ("/pipeline/with_archive/services_cpu_us_per_event", 30.0),
             ("/latency/with_archive/ms_p99", 480.0),
-            ("/restore/1/records_per_second", 160_000.0),
-            ("/city_restore_seconds/fuse", 15.0),
+            ("/restore/changelogs/1/records_per_second", 160_000.0),
+            ("/city_restore_seconds/changelogs/fuse", 15.0),
         ];
         for (place, expected) in rows {
             let found = line.pointer(place).and_then(serde_json::Value::as_f64);

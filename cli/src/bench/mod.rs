@@ -66,13 +66,16 @@ pub(crate) struct BenchArgs {
     /// Households when services are killed: those of the city, and copies of them.
     #[arg(long, default_value_t = 600_000)]
     restore_households: u64,
+    /// What their restores are called in the figures: what the services come back from, as they are set.
+    #[arg(long, default_value = "changelogs")]
+    restores_from: String,
     /// ClickHouse's HTTP address with no tables of Backstop, as http://HOST:PORT: what the services say is archived there.
     #[arg(long)]
     clickhouse: Option<String>,
     /// A server that runs on this machine, NAME=PROCESS: what it takes stands beside what the services take.
     #[arg(long, value_parser = crate::brokers::setting)]
     server: Vec<(String, String)>,
-    /// A setting of the services, such as `BACKSTOP_WORKER__WORKERS=2`.
+    /// A setting of the services, such as `BACKSTOP_WORKER__WORKERS=2`; `{folder}` in it stands for `--folder`.
     #[arg(long, value_parser = crate::brokers::setting)]
     service_setting: Vec<(String, String)>,
     /// The folder of the programs `ingest`, `fuse` and `alert`; that of this program where it is not given.
@@ -145,7 +148,7 @@ fn run_all(args: &BenchArgs) -> Result<()> {
     match set {
         Some(0) => report.cities.extend([(args.size, of_city(args)?)]),
         Some(1) => together::full_speed_and_half(args, &mut report)?,
-        Some(_) => report.restores = together::restores(args)?,
+        Some(_) => report.restores.extend([(args.restores_from.clone(), together::restores(args)?)]),
         None => bail!("these groups need brokers of their own each: run the command once for each of them"),
     }
     report.write(&file)?;

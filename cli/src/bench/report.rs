@@ -23,8 +23,8 @@ pub(super) struct Report {
     pub(super) pipelines: BTreeMap<String, Pipeline>,
     /// The same at half of their rate.
     pub(super) latencies: BTreeMap<String, Latency>,
-    /// Services that were killed.
-    pub(super) restores: Vec<Restored>,
+    /// Services that were killed, by the name of the way in which they come back.
+    pub(super) restores: BTreeMap<String, Vec<Restored>>,
 }
 
 /// What was measured of one city, each stage by itself.
@@ -105,21 +105,26 @@ impl Report {
         Stage::ALL.into_iter().filter_map(cost).collect()
     }
 
-    /// By stage: the most memory that its service would hold for a whole city in one process, in bytes. That of ingest
-    /// stands under resolve: normalise holds nothing that grows.
-    pub(super) fn city_memory_bytes(&self) -> BTreeMap<String, f64> {
+    /// By way of coming back and by stage: the most memory that its service would hold for a whole city in one process, in
+    /// bytes. That of ingest stands under resolve: normalise holds nothing that grows.
+    pub(super) fn city_memory_bytes(&self) -> BTreeMap<String, BTreeMap<String, f64>> {
         self.of_whole_city(|found| found.memory_bytes_max as f64)
     }
 
-    /// By stage: the seconds after a kill until every partition works again, for a whole city in one process.
-    pub(super) fn city_restore_seconds(&self) -> BTreeMap<String, f64> {
+    /// By way of coming back and by stage: the seconds after a kill until every partition works again, for a whole city in
+    /// one process.
+    pub(super) fn city_restore_seconds(&self) -> BTreeMap<String, BTreeMap<String, f64>> {
         self.of_whole_city(|found| found.seconds_all)
     }
 
-    /// A figure of the restores of each stage whose state grows with the city, along the line through two of its sizes.
-    fn of_whole_city(&self, figure: impl Fn(&Restored) -> f64) -> BTreeMap<String, f64> {
+    fn of_whole_city(&self, figure: fn(&Restored) -> f64) -> BTreeMap<String, BTreeMap<String, f64>> {
+        self.restores.iter().map(|(name, found)| (name.clone(), Self::along_the_line(found, figure))).collect()
+    }
+
+    /// A figure of each stage whose state grows with the city, along the line through two sizes.
+    fn along_the_line(restores: &[Restored], figure: fn(&Restored) -> f64) -> BTreeMap<String, f64> {
         let of_stage = |stage: Stage| {
-            let mut found = self.restores.iter().filter(|one| one.stage == stage.name());
+            let mut found = restores.iter().filter(|one| one.stage == stage.name());
             let (small, large) = (found.next()?, found.next_back()?);
             let (size, wanted): (fn(&Restored) -> u64, f64) = match stage {
                 Stage::Normalise => return None,
@@ -219,7 +224,7 @@ pub(super) mod tests {
             cities: BTreeMap::from([(1, small), (16, large)]),
             pipelines: BTreeMap::from([("with_archive".to_owned(), pipeline)]),
             latencies: BTreeMap::from([("with_archive".to_owned(), Latency { ms_p99: 480.0, ..Latency::default() })]),
-            restores: vec![restored(100_000, 2.0), restored(400_000, 5.0)],
+            restores: [("changelogs".to_owned(), vec![restored(100_000, 2.0), restored(400_000, 5.0)])].into(),
         }
     }
 
@@ -237,8 +242,8 @@ pub(super) mod tests {
     fn a_whole_city_follows_from_two_sizes() {
         let report = report();
         // 149 MB and 1,000 bytes a household; 1 second and 10 us a household.
-        assert!((report.city_memory_bytes()["fuse"] - 1_549e6).abs() < 1.0);
-        assert!((report.city_restore_seconds()["fuse"] - 15.0).abs() < 1e-6);
+        assert!((report.city_memory_bytes()["changelogs"]["fuse"] - 1_549e6).abs() < 1.0);
+        assert!((report.city_restore_seconds()["changelogs"]["fuse"] - 15.0).abs() < 1e-6);
     }
 
     #[test]

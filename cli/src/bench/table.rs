@@ -264,9 +264,9 @@ fn latencies(report: &Report) -> String {
 }
 
 fn restores(report: &Report) -> String {
-    let row = |found: &super::restore::Restored| {
+    let row = |name: &str, found: &super::restore::Restored| {
         vec![
-            found.stage.clone(),
+            format!("{}, {name}", found.stage),
             count(found.households as f64),
             count(found.keys as f64),
             count(found.records as f64),
@@ -277,21 +277,21 @@ fn restores(report: &Report) -> String {
         ]
     };
     let head = ["", "households", "keys", "records read", "first s", "all s", "records/s", "MiB max"];
-    markdown("Killed and started again.", &head, &report.restores.iter().map(row).collect::<Vec<_>>())
+    let rows = report.restores.iter().flat_map(|(name, found)| found.iter().map(move |found| row(name, found)));
+    markdown("Killed and started again.", &head, &rows.collect::<Vec<_>>())
 }
 
 /// A whole city, as it follows from smaller ones.
 fn city(report: &Report) -> String {
     let (memory, seconds) = (report.city_memory_bytes(), report.city_restore_seconds());
-    let row = |stage: Stage| {
-        let (memory, seconds) = (memory.get(stage.name()), seconds.get(stage.name()));
-        let name = if stage == Stage::Resolve { "ingest" } else { stage.name() };
-        (memory.is_some() || seconds.is_some()).then(|| {
-            let told = [memory.map(|bytes| mib(*bytes)), seconds.map(|seconds| format!("{seconds:.1}"))];
-            [vec![name.to_owned()], told.map(Option::unwrap_or_default).to_vec()].concat()
-        })
-    };
-    let rows: Vec<Vec<String>> = Stage::ALL.into_iter().filter_map(row).collect();
+    let mut rows = Vec::new();
+    for (way, memory) in &memory {
+        for (stage, bytes) in memory {
+            let service = if stage == Stage::Resolve.name() { "ingest" } else { stage };
+            let seconds = seconds.get(way).and_then(|of_way| of_way.get(stage)).copied().unwrap_or_default();
+            rows.push(vec![format!("{service}, {way}"), mib(*bytes), format!("{seconds:.1}")]);
+        }
+    }
     if rows.is_empty() {
         return String::new();
     }

@@ -68,6 +68,9 @@ fn ground(args: &BenchArgs) -> Result<Ground> {
         Some(folder) => folder.clone(),
         None => services::own_folder()?,
     };
+    // A service may look at it from another folder.
+    let folder = args.folder.canonicalize().with_context(|| format!("find {}", args.folder.display()))?;
+    let folder = folder.to_string_lossy().into_owned();
     Ok(Ground {
         programs,
         folder: args.folder.clone(),
@@ -75,7 +78,11 @@ fn ground(args: &BenchArgs) -> Result<Ground> {
         schemas: args.schemas.clone(),
         policies,
         clickhouse: args.clickhouse.clone(),
-        settings: args.service_setting.clone(),
+        settings: args
+            .service_setting
+            .iter()
+            .map(|(key, value)| (key.clone(), value.replace("{folder}", &folder)))
+            .collect(),
     })
 }
 

@@ -5,6 +5,10 @@ use super::*;
 #[path = "../../tests/support/tally.rs"]
 mod tally;
 
+use std::sync::{Arc, Mutex};
+
+use crate::hooked::{Hooked, Hooks, NoHooks};
+use crate::stage::{Outbox, StageError, Step};
 use tally::Tally;
 
 fn city(partitions: i32, words: &[&str]) -> Memory {
@@ -105,6 +109,51 @@ fn what_a_stage_has_open_reaches_one_that_came_before_it_in_the_round() {
         pipeline.turn("first.tally", turns).unwrap();
         pipeline.run().unwrap();
         assert_eq!(heard(&memory), HEARD, "after {turns} turns");
+    }
+}
+
+#[test]
+fn a_renamed_stage_writes_its_changelog_elsewhere_and_is_restored_from_there() {
+    let renamed = || {
+        let beside = |topic: &str| (topic == "tallies").then(|| "beside.tallies".to_owned());
+        Hooked::new(Tally::new(""), NoHooks, beside).called("beside")
+    };
+    let memory = city(2, &WORDS);
+    memory.create("beside.tallies", TopicSettings::compacted(2));
+    let mut pipeline = Pipeline::new(&memory);
+    pipeline.add(renamed(), options(2, &[]));
+    pipeline.turn("beside", 5).unwrap();
+    pipeline.kill("beside");
+    pipeline.add(renamed(), options(3, &[]));
+    pipeline.run().unwrap();
+    assert_eq!(heard(&memory), HEARD);
+    assert!(memory.records("tallies").is_empty());
+}
+
+#[test]
+fn a_record_that_a_hook_leaves_for_later_is_applied_once_all_the_same() {
+    struct Reluctant {
+        refusals: u32,
+        told: Arc<Mutex<Vec<(usize, usize)>>>,
+    }
+    impl Hooks for Reluctant {
+        fn applying(&mut self, _: &Record<'_>) -> Result<bool, StageError> {
+            self.refusals = self.refusals.saturating_sub(1);
+            Ok(self.refusals == 0)
+        }
+        fn applied(&mut self, _: &Record<'_>, _: Step, outbox: &Outbox, from: usize) {
+            self.told.lock().unwrap().push((from, outbox.len()));
+        }
+    }
+    for refusals in [0, 2, 7] {
+        let (memory, told) = (city(2, &WORDS), Arc::default());
+        let mut pipeline = Pipeline::new(&memory);
+        let hooks = Reluctant { refusals, told: Arc::clone(&told) };
+        pipeline.add(Hooked::new(Tally::new(""), hooks, |_| None), options(2, &[]));
+        pipeline.run().unwrap();
+        assert_eq!(heard(&memory), HEARD, "refused {refusals} times");
+        let told = told.lock().unwrap();
+        assert!(told.len() == WORDS.len() && told.iter().all(|(from, len)| from + 1 == *len), "{told:?}");
     }
 }
 
