@@ -10,6 +10,9 @@ use runtime::hooked::Hooks;
 use runtime::kafka::Stop;
 use runtime::stage::{Figures, Outbox, Record, StageError, Step};
 
+use schemas::codec;
+use schemas::records::DayClosed;
+
 use super::measured::{Held, Measured};
 use super::usage::{Usage, Used};
 
@@ -203,6 +206,7 @@ impl Hooks for Counted {
         self.add_said(outbox, from);
         if step == Step::Done {
             self.open.records += 1;
+            self.open.calendar_records += u64::from(codec::is::<DayClosed>(record.value.unwrap_or_default()));
             self.open.record_bytes += (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
         }
     }

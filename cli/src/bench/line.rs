@@ -17,6 +17,7 @@ use super::services::Taken;
 #[derive(Debug, Serialize)]
 struct Row {
     records: u64,
+    calendar_records: u64,
     record_bytes_mean: u64,
     published_per_record: f64,
     changelog_bytes_per_record: f64,
@@ -38,6 +39,7 @@ impl From<&Measured> for Row {
         let records = measured.records as f64;
         Self {
             records: measured.records,
+            calendar_records: measured.calendar_records,
             record_bytes_mean: measured.record_bytes.checked_div(measured.records).unwrap_or_default(),
             published_per_record: rounded(quotient(measured.published as f64, records)),
             changelog_bytes_per_record: rounded(quotient(measured.changelog_bytes as f64, records)),
@@ -87,6 +89,9 @@ struct SizeLine {
     days: u64,
     households: u32,
     stages: BTreeMap<String, Row>,
+    /// By stage: a record that is not the calendar's, and one by which this city has more than the next smaller.
+    cpu_us_per_event: BTreeMap<String, f64>,
+    cpu_us_per_further_event: BTreeMap<String, f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -159,7 +164,17 @@ pub(super) fn line(report: &Report) -> serde_json::Result<String> {
     };
     let size = |(size, city): (&u32, &OfCity)| {
         let OfCity { events, days, households, .. } = *city;
-        (*size, SizeLine { events, days, households, stages: rows(&city.stages) })
+        let further = |name: &String| Some((name.clone(), rounded(report.cost_of_further(name, *size)?)));
+        let each = |(name, measured): (&String, &Measured)| (name.clone(), rounded(measured.cpu_us_per_news()));
+        let line = SizeLine {
+            events,
+            days,
+            households,
+            stages: rows(&city.stages),
+            cpu_us_per_event: city.stages.iter().map(each).collect(),
+            cpu_us_per_further_event: city.stages.keys().filter_map(further).collect(),
+        };
+        (*size, line)
     };
     let mut stages = rows(&city.stages);
     stages.extend(city.fuse_by_two.iter().map(|two| ("fuse_two_workers".to_owned(), Row::from(two))));
@@ -233,7 +248,9 @@ mod tests {
             ("/sweep/cpu_us_per_household", 7.5),
             ("/sweep/city_loop_cpu_seconds", 7.0),
             ("/sweep/wait_ms_max", 150.0),
-            ("/sizes/16/stages/fuse/cpu_us_per_record", 6.0),
+            ("/sizes/16/stages/fuse/calendar_records", 100_000.0),
+            ("/sizes/16/cpu_us_per_event/fuse", 6.0),
+            ("/sizes/16/cpu_us_per_further_event/fuse", 7.0),
             ("/cost_16x_to_1x/fuse", 1.2),
             ("/pipeline/with_archive/events_per_second", 25_000.0),
             ("/pipeline/with_archive/events_per_second_archived", 20_000.0),

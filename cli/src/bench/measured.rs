@@ -12,6 +12,8 @@ pub(super) struct Measured {
     pub(super) records: u64,
     /// Their key and value bytes.
     pub(super) record_bytes: u64,
+    /// Those of them that end a day; counted for stages only.
+    pub(super) calendar_records: u64,
     /// Records written beside those read.
     pub(super) published: u64,
     /// Their bytes, headers included.
@@ -91,6 +93,7 @@ impl Measured {
     pub(super) fn add(&mut self, more: &Self) {
         self.records += more.records;
         self.record_bytes += more.record_bytes;
+        self.calendar_records += more.calendar_records;
         self.published += more.published;
         self.published_bytes += more.published_bytes;
         self.changelog_bytes += more.changelog_bytes;
@@ -109,6 +112,23 @@ impl Measured {
     /// Of these, the threads that run the loop.
     pub(super) fn loop_cpu_us_per_record(&self) -> f64 {
         quotient(self.loop_cpu_seconds * 1e6, self.records as f64)
+    }
+
+    /// Records that are not the calendar's.
+    pub(super) fn news(&self) -> u64 {
+        self.records - self.calendar_records
+    }
+
+    /// Microseconds on the processors for one of them, with what the ends of the days cost.
+    pub(super) fn cpu_us_per_news(&self) -> f64 {
+        quotient(self.cpu_seconds * 1e6, self.news() as f64)
+    }
+
+    /// Microseconds on the processors for each record by which this one had more news than `smaller`: what the ends of as many
+    /// days cost falls out.
+    pub(super) fn cpu_us_per_further_news(&self, smaller: &Self) -> f64 {
+        let further = self.news() as f64 - smaller.news() as f64;
+        quotient((self.cpu_seconds - smaller.cpu_seconds) * 1e6, further)
     }
 }
 
@@ -135,10 +155,11 @@ pub(super) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.get(place.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// What a figure that grows evenly would be at `wanted`, from two sizes at which it was measured: (size, figure) each.
+/// What a figure that grows evenly would be at `wanted`, from two sizes at which it was measured: (size, figure) each. At
+/// least what it was at the larger one, since below that the two differ by chance.
 pub(super) fn projected(small: (f64, f64), large: (f64, f64), wanted: f64) -> f64 {
     let slope = quotient(large.1 - small.1, large.0 - small.0);
-    (large.1 + slope * (wanted - large.0)).max(0.0)
+    (large.1 + slope * (wanted - large.0)).max(large.1)
 }
 
 #[cfg(test)]
@@ -173,6 +194,7 @@ mod tests {
     fn what_grows_evenly_is_projected_along_its_line() {
         // 100 at rest and 2 for each.
         assert!((projected((10.0, 120.0), (40.0, 180.0), 1000.0) - 2100.0).abs() < 1e-6);
+        assert!((projected((10.0, 120.0), (40.0, 110.0), 1000.0) - 110.0).abs() < 1e-6);
         // Sizes that do not differ say nothing about growth.
         assert!((projected((10.0, 120.0), (10.0, 120.0), 1000.0) - 120.0).abs() < 1e-6);
     }

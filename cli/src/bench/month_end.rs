@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use schemas::codec;
 use schemas::records::{Coverage, DayClosed, HouseholdState};
 use schemas::{Day, HouseholdCode};
 
 use super::clients::Output;
 use super::fill::Filled;
+use crate::simulate::VILLAGE_HOUSEHOLDS;
 use crate::topic;
 
 /// What alert reads.
@@ -55,24 +56,29 @@ impl City {
         self.states.len() as u64 + self.added
     }
 
-    /// Publishes copies of the households under codes of the same villages, until there are so many. Returns how many
-    /// records were written in all.
+    /// Publishes copies of the households under codes of the same villages, until there are so many or the
+    /// villages have no codes left. Returns how many records were written in all.
     pub(super) fn grow(&mut self, brokers: &str, households: u64) -> Result<u64> {
         let output = Output::idempotent(brokers)?;
-        // Copies come after the largest serial number of all villages, so that no code is there twice.
-        let step = self.states.keys().map(|code| code.number() % SERIALS).max().unwrap_or_default() + 1;
-        let rounds = (1..).map(|round| round * step).take_while(|shift| shift + step <= SERIALS);
-        let originals = rounds.flat_map(|shift| self.states.iter().map(move |state| (shift, state)));
-        let wanted = households.saturating_sub(self.states.len() as u64);
-        let added_before = self.added as usize;
-        for (shift, (code, (partition, bytes))) in originals.take(usize::try_from(wanted)?).skip(added_before) {
-            let household = HouseholdCode::from_number(code.number() + shift).context("a copy's code")?;
+        let step = u64::from(VILLAGE_HOUSEHOLDS);
+        let rounds = (1..).map(|round| round * step).take_while(|shift| shift + step < SERIALS);
+        // Codes beyond the numbers of a village are those of families that split off, and typing errors.
+        let originals = || self.states.iter().filter(|(code, _)| code.number() % SERIALS <= step);
+        let copies = rounds.flat_map(|shift| {
+            originals()
+                .filter_map(move |(code, state)| Some((HouseholdCode::from_number(code.number() + shift).ok()?, state)))
+        });
+        let free = copies.filter(|(household, _)| !self.states.contains_key(household));
+        let wanted = usize::try_from(households.saturating_sub(self.states.len() as u64))?;
+        let mut added = 0;
+        for (household, (partition, bytes)) in free.take(wanted).skip(self.added as usize) {
             let state = HouseholdState { household, number: 1, ..codec::decode(bytes)? };
             let mut value = Vec::new();
             codec::encode(&state, &mut value)?;
             output.send(STATES, Some(*partition), &household.digits(), Some(&value))?;
-            self.added += 1;
+            added += 1;
         }
+        self.added += added;
         output.flush()?;
         Ok(self.added)
     }

@@ -96,13 +96,21 @@ impl Report {
         Some((smallest, largest))
     }
 
-    /// By stage: what an event costs in the largest city, over what it costs in the smallest.
+    /// By stage: what a record that is not the calendar's costs in the largest city, over what it costs in the smallest.
     pub(super) fn cost_of_size(&self) -> BTreeMap<String, f64> {
         let cost = |stage: Stage| {
             let (small, large) = self.two_cities(stage)?;
-            Some((stage.name().to_owned(), quotient(large.cpu_us_per_record(), small.cpu_us_per_record())))
+            Some((stage.name().to_owned(), quotient(large.cpu_us_per_news(), small.cpu_us_per_news())))
         };
         Stage::ALL.into_iter().filter_map(cost).collect()
+    }
+
+    /// What a further record that is not the calendar's costs a stage in the city of a size: beyond those of the next smaller
+    /// city. None for the smallest.
+    pub(super) fn cost_of_further(&self, stage: &str, size: u32) -> Option<f64> {
+        let of_stage = |(_, city): (_, &OfCity)| city.stages.get(stage).copied();
+        let smaller = self.cities.range(..size).rev().find_map(of_stage)?;
+        Some(self.cities.get(&size)?.stages.get(stage)?.cpu_us_per_further_news(&smaller))
     }
 
     /// By way of coming back and by stage: the most memory that its service would hold for a whole city in one process, in
@@ -200,7 +208,10 @@ pub(super) mod tests {
             }),
         };
         let large = OfCity {
-            stages: BTreeMap::from([("fuse".to_owned(), held(16_000, 0, 165_000_000, 6.0))]),
+            stages: BTreeMap::from([(
+                "fuse".to_owned(),
+                Measured { records: 2_100_000, calendar_records: 100_000, ..held(16_000, 0, 165_000_000, 12.0) },
+            )]),
             ..OfCity::default()
         };
         let restored = |households: u64, seconds_all: f64| Restored {
@@ -236,6 +247,9 @@ pub(super) mod tests {
         let to_bare = city.fuse_cpu_to_bare_loop();
         assert!((to_bare[&1] - 2.5).abs() < 1e-9 && (to_bare[&2] - 2.0).abs() < 1e-9, "{to_bare:?}");
         assert!((report.cost_of_size()["fuse"] - 1.2).abs() < 1e-9);
+        // A million records more for 7 seconds more.
+        assert!((report.cost_of_further("fuse", 16).expect("there is a smaller one") - 7.0).abs() < 1e-9);
+        assert_eq!(report.cost_of_further("fuse", 1), None);
     }
 
     #[test]

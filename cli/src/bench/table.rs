@@ -189,8 +189,10 @@ fn sizes(report: &Report) -> String {
             rows.push(vec![
                 format!("{}, {size}x", stage.name()),
                 count(f64::from(city.households)),
-                count(measured.records as f64),
-                format!("{:.2}", measured.cpu_us_per_record()),
+                count(measured.news() as f64),
+                count(measured.calendar_records as f64),
+                format!("{:.2}", measured.cpu_us_per_news()),
+                report.cost_of_further(stage.name(), *size).map(|cost| format!("{cost:.2}")).unwrap_or_default(),
                 count(measured.held.keys as f64),
                 count(measured.held.bytes_per_key()),
                 count(quotient(measured.changelog_bytes as f64, measured.records as f64)),
@@ -198,7 +200,8 @@ fn sizes(report: &Report) -> String {
             ]);
         }
     }
-    let head = ["", "households", "records", "CPU us", "keys", "B a key", "changelog B", "MiB max"];
+    let head =
+        ["", "households", "events", "calendar", "CPU us", "a further", "keys", "B a key", "changelog B", "MiB max"];
     let mut table = markdown("Cities of several sizes with as many events a household.", &head, &rows);
     for (stage, cost) in report.cost_of_size() {
         // Writing into a string cannot fail.
