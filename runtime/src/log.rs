@@ -112,6 +112,9 @@ pub trait Log: PartitionCounts {
     /// Takes the partitions on, paused, and says where each begins.
     fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError>;
 
+    /// The offset that the group has committed for a partition by now; none where it has none.
+    fn committed(&mut self, id: &PartitionId) -> Result<Option<i64>, LogError>;
+
     /// Lets a paused partition flow, from this offset.
     fn resume(&mut self, id: &PartitionId, offset: i64) -> Result<(), LogError>;
 

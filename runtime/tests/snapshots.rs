@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use runtime::memory::{Memory, Order, Pipeline, StageOptions, TopicSettings};
+use runtime::memory::{Faults, Memory, Order, Pipeline, StageOptions, TopicSettings};
 use runtime::snapshot::SnapshotSettings;
 use runtime::stage::Placement;
 use runtime::worker::Bounds;
@@ -46,7 +46,7 @@ fn say(memory: &Memory, words: &[&str]) {
 fn options(folder: Option<&Path>, records: usize, aborts: &[u64]) -> StageOptions {
     StageOptions {
         bounds: Bounds { records, ..Bounds::default() },
-        aborts: aborts.iter().copied().collect(),
+        faults: Faults::aborts(aborts.iter().copied()),
         snapshots: folder.map(|folder| SnapshotSettings::in_turn(folder.to_owned())),
         ..StageOptions::default()
     }

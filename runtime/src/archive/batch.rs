@@ -6,12 +6,22 @@ use super::RowMapper;
 use super::intent::Intent;
 use crate::stage::Record;
 
-/// A batch closes at so many rows ...
-pub(super) const ROWS_MAX: usize = 100_000;
-/// ... or bytes ...
-pub(super) const BYTES_MAX: usize = 32 << 20;
-/// ... or at this age: early warnings cannot wait for a full one.
-pub(super) const AGE_MAX: Duration = Duration::from_secs(1);
+/// When a batch is inserted: at whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchLimits {
+    /// Rows, over all tables.
+    pub(crate) rows: u64,
+    /// Bytes of all rows.
+    pub(crate) bytes: usize,
+    /// Its age: early warnings cannot wait for a full one. None on the memory log, where no clock decides anything.
+    pub(crate) age: Option<Duration>,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        Self { rows: 100_000, bytes: 32 << 20, age: Some(Duration::from_secs(1)) }
+    }
+}
 
 /// One table's rows.
 #[derive(Debug, Default)]
@@ -41,10 +51,10 @@ impl Batch {
         self.to < self.from
     }
 
-    pub(super) fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self, limits: &BatchLimits) -> bool {
         let bytes: usize = self.tables.iter().map(|table| table.lines.len()).sum();
-        let is_old = self.since.is_some_and(|since| since.elapsed() >= AGE_MAX);
-        !self.is_empty() && (is_old || self.rows() >= ROWS_MAX as u64 || bytes >= BYTES_MAX)
+        let is_old = self.since.zip(limits.age).is_some_and(|(since, age)| since.elapsed() >= age);
+        !self.is_empty() && (is_old || self.rows() >= limits.rows || bytes >= limits.bytes)
     }
 
     pub(super) fn rows(&self) -> u64 {

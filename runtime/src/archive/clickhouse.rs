@@ -6,6 +6,7 @@ use std::time::Duration;
 use clickhouse::Client;
 use tokio::runtime::Handle;
 
+use super::ports::Tables;
 use crate::config::{ClickHouseSettings, Faults, read_secret};
 
 /// How long one piece may take to be sent, and the end of an insert to be acknowledged; together far below
@@ -35,10 +36,11 @@ impl Database {
             .with_database(&settings.database);
         Ok(Self { client, handle: handle.clone() })
     }
+}
 
-    /// Inserts lines of JSON as one block and waits until that is acknowledged. With a token the same insert again
-    /// changes nothing, within the table's deduplication window.
-    pub(super) fn insert(&self, table: &str, lines: &[u8], token: Option<&str>) -> Result<(), String> {
+impl Tables for Database {
+    /// As one block; a token is known within the table's deduplication window.
+    fn insert(&self, table: &str, lines: &[u8], token: Option<&str>) -> Result<(), String> {
         let mut insert = self
             .client
             .insert_formatted_with(format!("INSERT INTO `{table}` FORMAT JSONEachRow"))

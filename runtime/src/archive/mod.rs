@@ -12,9 +12,15 @@
 mod batch;
 mod clickhouse;
 mod intent;
+mod keeper;
+mod ports;
 mod worker;
 
+pub(crate) use batch::BatchLimits;
 pub use intent::{Intent, NotAnIntent};
+pub(crate) use keeper::{Keeper, KeeperSettings};
+pub(crate) use ports::Source;
+pub use ports::Tables;
 pub use worker::run;
 
 use crate::stage::Record;

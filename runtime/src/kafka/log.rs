@@ -192,6 +192,10 @@ impl Log for KafkaLog {
         Ok(self.group.accept(ids)?.into_iter().map(|accepted| accepted.start).collect())
     }
 
+    fn committed(&mut self, id: &PartitionId) -> Result<Option<i64>, LogError> {
+        Ok(self.group.committed(std::slice::from_ref(id))?.into_iter().find_map(|accepted| accepted.start.committed))
+    }
+
     fn resume(&mut self, id: &PartitionId, offset: i64) -> Result<(), LogError> {
         self.group.resume(id, offset)
     }

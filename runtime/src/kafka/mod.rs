@@ -16,7 +16,7 @@ pub(crate) use group::Group;
 pub use limits::Limits;
 pub use log::KafkaLog;
 pub use reader::KafkaReader;
-pub(crate) use supervisor::keep_going;
+pub(crate) use supervisor::{Link, keep_going};
 pub use supervisor::{Stop, WorkerFault, WorkerSpec, run_worker};
 pub(crate) use undecided::Undecided;
 pub use watchdog::EXIT_CODE;

@@ -14,26 +14,32 @@
 //! assert_eq!(memory.records("subjects.entries").len(), 1);
 //! ```
 
+mod archive;
 mod aside;
+mod consumer;
+mod faults;
+mod group;
+mod pipeline;
 mod port;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
+pub use archive::ArchiveOptions;
 pub use aside::{ASIDE, aside};
-pub use port::{MemoryPort, MemoryReader, Order};
+pub use consumer::Order;
+pub use faults::{Effect, Fault, Faults};
+pub use pipeline::{Pipeline, StageOptions, WorkerId};
+pub use port::{MemoryPort, MemoryReader};
 pub use store::{Keep, TopicSettings};
 
 use crate::held::HeldRecord;
 use crate::partitioner::place;
-use crate::snapshot::SnapshotSettings;
-use crate::stage::{Figures, Header, Placement, Record, Stage};
-use crate::worker::{Bounds, Settings, Turn, Unobserved, Worker, WorkerError};
+use crate::stage::{Header, Placement, Record};
 use store::{Store, Stored};
 
 /// An append or a read named a partition that does not exist.
@@ -173,121 +179,5 @@ impl Memory {
     /// between its rounds.
     pub fn drop_read(&self) {
         self.store.borrow_mut().drop_read();
-    }
-}
-
-/// How a stage runs on the memory log.
-#[derive(Clone, Debug, Default)]
-pub struct StageOptions {
-    /// When a transaction closes; its time is not looked at, since no clock decides anything here.
-    pub bounds: Bounds,
-    /// In which order the input partitions are read.
-    pub order: Order,
-    /// Ordinals of transactions, from 0, that are made to abort at their commit.
-    pub aborts: BTreeSet<u64>,
-    /// Where snapshots are kept, if they are.
-    pub snapshots: Option<SnapshotSettings>,
-}
-
-/// A worker without its types.
-trait Run {
-    fn turn(&mut self) -> Result<Turn, WorkerError>;
-    fn close(&mut self) -> Result<(), WorkerError>;
-    fn is_open(&self) -> bool;
-    fn figures(&self) -> Figures;
-}
-
-impl<S: Stage> Run for Worker<S, MemoryPort> {
-    fn turn(&mut self) -> Result<Turn, WorkerError> {
-        self.turn(Duration::ZERO)
-    }
-
-    fn close(&mut self) -> Result<(), WorkerError> {
-        self.close()
-    }
-
-    fn is_open(&self) -> bool {
-        self.is_open()
-    }
-
-    fn figures(&self) -> Figures {
-        self.figures()
-    }
-}
-
-/// Stages on one memory log.
-pub struct Pipeline {
-    memory: Memory,
-    workers: Vec<(&'static str, Box<dyn Run>)>,
-}
-
-impl Pipeline {
-    /// A pipeline without stages.
-    pub fn new(memory: &Memory) -> Self {
-        Self { memory: memory.clone(), workers: Vec::new() }
-    }
-
-    /// Adds a stage that owns every partition of its inputs. Its topics must have been created. It goes on from the
-    /// offsets that a stage of the same name has committed, and restores its state as on Kafka.
-    pub fn add<S: Stage + 'static>(&mut self, stage: S, options: StageOptions) {
-        let StageOptions { bounds, order, aborts, snapshots } = options;
-        let settings = Settings { bounds: Bounds { time: None, ..bounds }, figures_every: None };
-        let name = stage.topology().stage;
-        let port = MemoryPort::new(Rc::clone(&self.memory.store), stage.topology(), order, aborts);
-        let mut worker = Worker::new(stage, port, settings, Box::new(Unobserved));
-        if let Some(snapshots) = snapshots {
-            worker = worker.with_snapshots(snapshots);
-        }
-        self.workers.push((name, Box::new(worker)));
-    }
-
-    /// Runs every stage, in the order in which they were added and round after round, until none finds anything
-    /// more. Whatever is open then is committed.
-    pub fn run(&mut self) -> Result<(), WorkerError> {
-        loop {
-            let mut worked = false;
-            for (_, worker) in &mut self.workers {
-                loop {
-                    // A commit that is made to abort brings records back, so idle means idle after the commit.
-                    while worker.turn()? == Turn::Worked {
-                        worked = true;
-                    }
-                    // What is open since earlier turns is told only now to stages that came before in this round.
-                    worked |= worker.is_open();
-                    worker.close()?;
-                    if worker.turn()? == Turn::Idle {
-                        break;
-                    }
-                    worked = true;
-                }
-            }
-            self.memory.drop_read();
-            if !worked {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Ends a stage without committing what it has open, as a kill does; what it committed stays.
-    pub fn kill(&mut self, stage: &str) {
-        self.workers.retain(|(name, _)| *name != stage);
-    }
-
-    /// At most `turns` turns of one stage, without a commit at the end: to stop a stage in the middle of its work.
-    pub fn turn(&mut self, stage: &str, turns: usize) -> Result<(), WorkerError> {
-        for (_, worker) in self.workers.iter_mut().filter(|(name, _)| *name == stage) {
-            for _ in 0..turns {
-                worker.turn()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The figures of a stage, over all partitions; none for a stage that is not here.
-    pub fn figures(&self, stage: &str) -> Figures {
-        self.workers
-            .iter()
-            .find(|(name, _)| *name == stage)
-            .map_or_else(Figures::default, |(_, worker)| worker.figures())
     }
 }

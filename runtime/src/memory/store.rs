@@ -1,5 +1,5 @@
-//! The topics of the memory log: partitions of records, committed offsets, what is kept. It knows no stage and no
-//! transaction: what stands here is committed.
+//! The topics of the memory log: partitions of records, committed offsets, groups, what is kept. It knows no stage and
+//! no transaction: what stands here is committed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -7,6 +7,7 @@ use std::rc::Rc;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
+use super::group::Groups;
 use crate::stage::{Header, Record};
 
 /// How long a topic keeps its records.
@@ -134,8 +135,10 @@ struct Topic {
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     topics: BTreeMap<String, Topic>,
-    /// By group, topic and partition.
-    committed: HashMap<(String, String, i32), i64, RandomState>,
+    /// By group, topic and partition: the offset, and what was committed along with it.
+    committed: HashMap<(String, String, i32), (i64, String), RandomState>,
+    /// Who reads which partition.
+    pub(crate) groups: Groups,
     /// The groups that read a topic.
     readers: BTreeMap<String, Vec<String>>,
     /// The timestamp of what is appended from now on, in milliseconds since 1970-01-01T00:00:00Z.
@@ -210,11 +213,17 @@ impl Store {
     }
 
     pub(crate) fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
-        self.committed.get(&(group.to_owned(), topic.to_owned(), partition)).copied()
+        Some(self.committed.get(&(group.to_owned(), topic.to_owned(), partition))?.0)
     }
 
-    pub(crate) fn commit(&mut self, group: &str, topic: &str, partition: i32, offset: i64) {
-        self.committed.insert((group.to_owned(), topic.to_owned(), partition), offset);
+    /// What was committed along with the offset; empty where nothing was.
+    pub(crate) fn metadata(&self, group: &str, topic: &str, partition: i32) -> &str {
+        self.committed.get(&(group.to_owned(), topic.to_owned(), partition)).map_or("", |(_, metadata)| metadata)
+    }
+
+    pub(crate) fn commit(&mut self, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) {
+        let key = (group.to_owned(), topic.to_owned(), partition);
+        self.committed.insert(key, (offset, metadata.to_owned()));
     }
 
     /// Drops every record of a topic; the next ones get the offsets that they would have had.

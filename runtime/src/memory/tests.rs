@@ -1,6 +1,7 @@
 //! The loop on the memory log: what it must do on Kafka too, row by row.
 
 use super::*;
+use crate::worker::Bounds;
 
 #[path = "../../tests/support/tally.rs"]
 mod tally;
@@ -47,7 +48,7 @@ fn heard(memory: &Memory) -> Vec<String> {
 fn options(records: usize, aborts: &[u64]) -> StageOptions {
     StageOptions {
         bounds: Bounds { records, ..Bounds::default() },
-        aborts: aborts.iter().copied().collect(),
+        faults: Faults::aborts(aborts.iter().copied()),
         ..StageOptions::default()
     }
 }
@@ -290,4 +291,107 @@ fn a_record_that_is_copied_keeps_its_offset_and_its_time() {
     let mut found = Vec::new();
     memory.for_each("feeds.water", |record| found.push((record.offset, record.timestamp_ms)));
     assert_eq!((found, memory.end("feeds.water", 1)), (vec![(0, 7), (1, 8), (5, 9)], 6));
+}
+
+/// What is done to two workers.
+type Disturb = fn(&mut Pipeline, [WorkerId; 2]);
+
+/// Two workers that share the words, and what is done to them in the middle.
+fn disturbed(partitions: i32, turns: usize, disturb: impl FnOnce(&mut Pipeline, [WorkerId; 2])) -> Memory {
+    let memory = city(partitions, &WORDS);
+    let mut pipeline = Pipeline::new(&memory);
+    let workers = [2, 3].map(|records| pipeline.supervise(move || (Tally::new(""), options(records, &[]))));
+    for id in workers {
+        pipeline.turn_one(id, turns).unwrap();
+    }
+    disturb(&mut pipeline, workers);
+    pipeline.run().unwrap();
+    memory
+}
+
+#[test]
+fn every_record_counts_once_whichever_call_of_the_log_fails_and_however() {
+    let of_transaction = [Effect::Begin, Effect::Publish, Effect::Commit];
+    for effect in Effect::ALL {
+        for fault in [Fault::Lost, Fault::Unanswered, Fault::Abort] {
+            if fault == Fault::Abort && !of_transaction.contains(&effect) {
+                continue;
+            }
+            for call in 0..4 {
+                let memory = city(2, &WORDS);
+                let mut pipeline = Pipeline::new(&memory);
+                let mut faults = Faults::aborts([2]);
+                faults.add(effect, call, fault);
+                pipeline.supervise(move || {
+                    (Tally::new(""), StageOptions { faults: std::mem::take(&mut faults), ..options(2, &[]) })
+                });
+                pipeline.turn("tally", 3).unwrap();
+                pipeline.rebalance("tally", |_| 0);
+                pipeline.run().unwrap();
+                assert_eq!(heard(&memory), HEARD, "{effect:?} {call}: {fault:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_record_counts_once_whoever_partitions_go_to() {
+    for turns in 0..9 {
+        for partitions in [1, 2, 3] {
+            let rows: [(&str, Disturb); 6] = [
+                ("nothing happens", |_, _| {}),
+                ("all to one", |pipeline, _| pipeline.rebalance("tally", |_| 0)),
+                ("all to the other", |pipeline, _| pipeline.rebalance("tally", |members| members - 1)),
+                ("one is given up", |pipeline, [one, other]| {
+                    pipeline.evict(one, 5);
+                    pipeline.turn_one(other, 4).unwrap();
+                    pipeline.turn_one(one, 3).unwrap();
+                }),
+                ("one loses its name", |pipeline, [one, other]| {
+                    pipeline.replace(one, 5);
+                    pipeline.turn_one(one, 4).unwrap();
+                    for id in pipeline.workers() {
+                        pipeline.turn_one(id, 3).unwrap();
+                    }
+                    pipeline.turn_one(other, 3).unwrap();
+                }),
+                ("one is built anew", |pipeline, [one, _]| pipeline.build_anew(one)),
+            ];
+            for (name, disturb) in rows {
+                let memory = disturbed(partitions, turns, disturb);
+                assert_eq!(heard(&memory), HEARD, "{name} after {turns} turns, {partitions} partitions");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_worker_without_its_partitions_has_open_is_not_committed() {
+    let memory = city(1, &WORDS);
+    let mut pipeline = Pipeline::new(&memory);
+    let one = pipeline.supervise(|| (Tally::new(""), options(100, &[])));
+    pipeline.turn_one(one, 6).unwrap();
+    pipeline.replace(one, 1);
+    assert_eq!(heard(&memory), [""; 0], "nothing is committed yet");
+    let zombie = *pipeline.workers().last().unwrap();
+    assert_ne!(zombie, one);
+    pipeline.turn_one(zombie, 2).unwrap();
+    assert_eq!((heard(&memory), pipeline.workers()), (Vec::new(), vec![one]), "it ends when it learns of it");
+    pipeline.run().unwrap();
+    assert_eq!(heard(&memory), HEARD);
+}
+
+#[test]
+fn a_worker_whose_first_partition_is_taken_while_it_restores_is_built_anew() {
+    let memory = city(1, &WORDS);
+    let mut pipeline = Pipeline::new(&memory);
+    let one = pipeline.supervise(|| (Tally::new(""), options(1, &[])));
+    // It has taken the partition on, and has not looked at the changelog.
+    pipeline.turn_one(one, 1).unwrap();
+    pipeline.evict(one, 20);
+    let other = pipeline.supervise(|| (Tally::new(""), options(1, &[])));
+    pipeline.turn_one(other, 4).unwrap();
+    assert_ne!(heard(&memory), [""; 0], "the other one has committed");
+    pipeline.run().unwrap();
+    assert_eq!(heard(&memory), HEARD);
 }

@@ -387,7 +387,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
         let ready: Vec<Job> = self.restores.jobs.extract_if(.., is_ready).collect();
         let any = !ready.is_empty();
         for mut job in ready {
-            let offset = start_offset(self.stage.topology(), &job.start, job.changelog_records)?;
+            let offset = self.start_offset(&job)?;
             let Some(slot) = self.slots.get(&job.start.id) else { continue };
             self.stage.restored(&mut slot.state);
             let need = self.stage.need(&slot.state, None);
@@ -413,6 +413,20 @@ impl<S: Stage, L: Log> Worker<S, L> {
             self.tell_kept();
         }
         Ok(any)
+    }
+
+    /// From which offset a restored partition is read; built anew where the group has gone on without this worker, which
+    /// does not own the partition any more then and has not learned it yet.
+    fn start_offset(&mut self, job: &Job) -> Result<i64, WorkerError> {
+        let PartitionId { topic, partition } = &job.start.id;
+        let halt = match start_offset(self.stage.topology(), &job.start, job.changelog_records) {
+            Ok(offset) => return Ok(offset),
+            Err(halt) => halt,
+        };
+        if self.log.committed(&job.start.id)? == job.start.committed {
+            return Err(halt);
+        }
+        Err(WorkerError::Rebuild(format!("another worker has read {topic}/{partition} while it was restored here")))
     }
 }
 

@@ -30,6 +30,10 @@ impl Log for Faulty {
         self.log.accept(ids)
     }
 
+    fn committed(&mut self, id: &PartitionId) -> Result<Option<i64>, LogError> {
+        self.log.committed(id)
+    }
+
     fn resume(&mut self, id: &PartitionId, offset: i64) -> Result<(), LogError> {
         self.log.resume(id, offset)
     }

@@ -103,6 +103,18 @@ impl Progress {
         }
     }
 
+    /// The last day that an upstream partition has closed which others have not; none where it is not ahead of them.
+    /// `from` is its name as markers have it, asked for when it matters.
+    pub fn ahead_day(&self, from: impl FnOnce() -> String) -> Option<Day> {
+        if self.open_days.is_empty() {
+            return None;
+        }
+        let from = from();
+        // Upstream partitions close in order: who has closed a day has closed those before it.
+        let ahead = self.open_days.partition_point(|open| open.seen.binary_search(&from).is_ok());
+        ahead.checked_sub(1).map(|last| self.open_days[last].day)
+    }
+
     /// Takes a marker of an upstream partition. Returns the marker to pass on when with it every upstream partition
     /// has closed the day: `from` and `of` are left for the caller to set, `coverage` is all that is known.
     ///
@@ -177,6 +189,17 @@ mod tests {
         assert_eq!((closed.day, progress.closed_day), (Day(1), Some(Day(1))));
         assert_eq!(progress.take_marker(&marker(1, "b")), None, "a closed day stays closed");
         assert_eq!(progress.take_marker(&marker(2, "b")).map(|closed| closed.policies_offset), Some(2));
+    }
+
+    #[test]
+    fn one_upstream_may_be_some_days_ahead() {
+        let mut progress = Progress::default();
+        let ahead = |progress: &Progress, from: &str| progress.ahead_day(|| from.to_owned()).map(|day| day.0);
+        assert_eq!(ahead(&progress, "a"), None);
+        for (day, from) in [(1, "a"), (1, "b"), (2, "a"), (3, "a"), (2, "c")] {
+            progress.take_marker(&marker(day, from));
+        }
+        assert_eq!(["a", "b", "c", "d"].map(|from| ahead(&progress, from)), [Some(3), None, None, None]);
     }
 
     #[test]

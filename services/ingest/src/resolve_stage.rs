@@ -102,7 +102,9 @@ impl ResolveStage {
         let entry: SubjectEntry<'_> = codec::decode(bytes).map_err(|error| error.to_string())?;
         // A record about nobody has an empty ledger, which `resolve` refuses to fill.
         let subject = Subject::of(&entry);
-        let calendar = Calendar { closed_day: partition.progress.closed_day };
+        let progress = &partition.progress;
+        let ahead_day = progress.ahead_day(|| format!("{}/{}", entry.origin.topic, entry.origin.partition));
+        let calendar = Calendar { closed_day: progress.closed_day, ahead_day };
         partition.begin();
         partition.progress.count("subject_records", entry.source, 1);
         let old = subject.and_then(|subject| partition.ledgers.get(&subject));
@@ -127,7 +129,7 @@ impl ResolveStage {
     ) -> Result<(), String> {
         let redirect: Redirect<'_> = codec::decode(bytes).map_err(|error| error.to_string())?;
         let subject = Subject::Household(redirect.to);
-        let calendar = Calendar { closed_day: partition.progress.closed_day };
+        let calendar = Calendar::of(partition.progress.closed_day);
         partition.begin();
         let old = partition.ledgers.get(&subject);
         let mut sayer = Sayer::new(Some(subject), &mut partition.progress, &mut partition.scorecards, outbox);
@@ -197,7 +199,7 @@ impl ResolveStage {
         closed_day: Day,
         outbox: &mut Outbox,
     ) -> Result<(), String> {
-        let calendar = Calendar { closed_day: Some(closed_day) };
+        let calendar = Calendar::of(Some(closed_day));
         let mut sayer = Sayer::new(Some(subject), &mut partition.progress, &mut partition.scorecards, outbox);
         let outcome = self
             .resolver

@@ -74,7 +74,7 @@ impl<'p> Cores<'p> {
             resolver: Resolver::new(Limits::default(), precedence()).expect("the limits are sound"),
             policies,
             asked,
-            calendar: Calendar { closed_day: None },
+            calendar: Calendar::of(None),
             first_closed_day: None,
             ledgers: BTreeMap::new(),
             states: BTreeMap::new(),

@@ -6,76 +6,176 @@ use std::collections::{BTreeMap, BTreeSet};
 use runtime::memory::Memory;
 use schemas::codec;
 use schemas::records::{
-    Case, DayClosed, HouseholdEntry, HouseholdState, PROGRESS_KEY, Progress, Row, Scorecard, Step, Warning, WarningKind,
+    Case, DayClosed, HouseholdEntry, HouseholdState, PROGRESS_KEY, Progress, Redirect, Row, Scorecard, Step, Warning,
+    WarningKind,
 };
 use schemas::{Category, Cause, HouseholdCode, Month};
 
-use crate::replay::latest;
+use crate::course::{self, Coming};
+use crate::replay::{self, latest};
+use crate::rough::Run;
+use crate::tables;
+use crate::world::{self, Shape};
 
 /// Sums in fen by household, category, cause and month.
 type Sums = BTreeMap<(HouseholdCode, Category, Cause, Month), i64>;
 
 /// The progress of each partition of a stage.
 fn progress(memory: &Memory, changelog: &str) -> Vec<Progress> {
-    let latest = latest(memory, changelog).into_iter().filter(|((_, key), _)| key == PROGRESS_KEY.as_bytes());
+    // Normalise has one of each feed.
+    let is_progress = |key: &[u8]| changelog == "ingest.progress" || key == PROGRESS_KEY.as_bytes();
+    let latest = latest(memory, changelog).into_iter().filter(|((_, key), _)| is_progress(key));
     latest.map(|(_, value)| codec::decode(&value).expect("a progress")).collect()
 }
 
 /// Everything that does not hold at rest, when all is said.
-pub(crate) fn at_rest(memory: &Memory, deliveries: i64) -> Vec<String> {
-    let mut faults = at_any_time(memory);
-    let came: i64 = progress(memory, "subjects.ledger").iter().map(|one| one.total("subject_records")).sum();
-    if came != deliveries {
-        faults.push(format!("{deliveries} records were delivered, resolve took {came}"));
+pub(crate) fn at_rest(run: &Run, coming: &[Coming], shape: Shape) -> Vec<String> {
+    let Run { memory, deliveries, .. } = run;
+    let mut faults = at_any_time(run);
+    faults.extend(delivered(memory, *deliveries, coming, shape));
+    let mut inputs = vec![
+        ("resolve", "subjects.entries".to_owned()),
+        ("fuse", "households.entries".to_owned()),
+        ("alert", "households.states".to_owned()),
+    ];
+    if shape.is_fed {
+        inputs.extend(world::feed_topics().into_iter().map(|topic| ("normalise", topic)));
     }
-    for (reader, topic) in
-        [("resolve", "subjects.entries"), ("fuse", "households.entries"), ("alert", "households.states")]
-    {
-        for partition in 0..memory.partitions(topic) {
-            let (end, next) = (memory.end(topic, partition), memory.committed(reader, topic, partition).unwrap_or(0));
+    for (reader, topic) in inputs {
+        for partition in 0..memory.partitions(&topic) {
+            let (end, next) = (memory.end(&topic, partition), memory.committed(reader, &topic, partition).unwrap_or(0));
             if end != next {
                 faults.push(format!("{reader} has read {topic}/{partition} up to {next} of {end}"));
             }
         }
     }
-    let closed = |changelog| progress(memory, changelog).iter().map(|one| one.closed_day).collect::<BTreeSet<_>>();
-    let days = ["subjects.ledger", "households.states", "households.cases"].map(closed);
-    let days: BTreeSet<_> = days.into_iter().flatten().flatten().collect();
-    if days.len() > 1 {
-        faults.push(format!("the stages have closed different days: {days:?}"));
+    let mut closed = BTreeSet::from([course::last_day(coming)]);
+    for changelog in ["ingest.progress", "subjects.ledger", "households.states", "households.cases"] {
+        closed.extend(progress(memory, changelog).iter().map(|one| one.closed_day));
+    }
+    if closed.len() > 1 {
+        faults.push(format!("the stages and the calendar have closed different days: {closed:?}"));
+    }
+    for (plan, tables) in &run.archives {
+        faults.extend(tables::faults(memory, plan, tables, true));
     }
     faults
 }
 
+/// Each record that was delivered was taken, and rejected where it is not sound.
+fn delivered(memory: &Memory, deliveries: i64, coming: &[Coming], shape: Shape) -> Vec<String> {
+    let sum = |changelog: &str, name: &str| -> i64 {
+        progress(memory, changelog).iter().map(|progress| progress.total(name)).sum()
+    };
+    let spoiled = coming.iter().filter(|one| matches!(one, Coming::Publish(published) if !published.is_sound)).count();
+    if shape.is_fed {
+        unequal(&[
+            ("events", deliveries, sum("ingest.progress", "events")),
+            ("events that are not sound", spoiled as i64, sum("ingest.progress", "rejected")),
+            ("markers that are refused", 0, sum("ingest.progress", "markers_rejected")),
+        ])
+    } else {
+        unequal(&[("records that resolve took", deliveries, sum("subjects.ledger", "subject_records"))])
+    }
+}
+
+/// The rows of which the two numbers differ.
+fn unequal(rows: &[(&str, i64, i64)]) -> Vec<String> {
+    let wrong = rows.iter().filter(|(_, expected, found)| expected != found);
+    wrong.map(|(what, expected, found)| format!("{what}: expected {expected}, found {found}")).collect()
+}
+
 /// Everything that does not hold, of what holds between any two turns: all that is committed is committed together.
-pub(crate) fn at_any_time(memory: &Memory) -> Vec<String> {
-    let mut faults = balance(memory);
+pub(crate) fn at_any_time(run: &Run) -> Vec<String> {
+    let memory = &run.memory;
+    let mut faults = normalised(memory);
+    faults.extend(balance(memory));
     faults.extend(taken(memory));
     faults.extend(sums(memory));
     faults.extend(numbers(memory));
     faults.extend(cases(memory));
     faults.extend(warnings(memory));
+    for (plan, tables) in &run.archives {
+        faults.extend(tables::faults(memory, plan, tables, false));
+    }
     faults
+}
+
+/// How many dead letters a stage has said.
+pub(crate) fn dead_letters(memory: &Memory, stage: &str) -> i64 {
+    let mut count = 0;
+    memory.for_each("ingest.dead-letters", |record| count += i64::from(replay::is_letter_of(record, stage)));
+    count
+}
+
+/// Each event that normalise has read is normalised or rejected, counted and told.
+fn normalised(memory: &Memory) -> Vec<String> {
+    let mut events = 0;
+    for topic in world::feed_topics() {
+        memory.for_each(&topic, |record| {
+            let is_read = record.offset < memory.committed("normalise", &topic, record.partition).unwrap_or(0);
+            events += i64::from(is_read && !record.value.is_some_and(codec::is::<DayClosed>));
+        });
+    }
+    let partitions = progress(memory, "ingest.progress");
+    let total = |name: &str| -> i64 { partitions.iter().map(|progress| progress.total(name)).sum() };
+    unequal(&[
+        ("events read", events, total("events")),
+        ("events = normalised + rejected", total("events"), total("normalised") + total("rejected")),
+        ("dead letters of normalise", total("rejected") + total("markers_rejected"), dead_letters(memory, "normalise")),
+    ])
 }
 
 /// Each record that was taken ended once or waits, and dead letters and scorecards say the same.
 fn balance(memory: &Memory) -> Vec<String> {
     let partitions = progress(memory, "subjects.ledger");
     let total = |name: &str| -> i64 { partitions.iter().map(|progress| progress.total(name)).sum() };
-    let mut cards = Vec::new();
-    for value in latest(memory, "ingest.scorecards").values() {
-        cards.push(codec::decode::<Scorecard>(value).expect("a scorecard"));
-    }
-    let on_cards = |count: fn(&Scorecard) -> i64| cards.iter().map(count).sum::<i64>();
+    let cards = Cards::of(memory);
     let ended: i64 = ["applied", "duplicates", "parked", "waiting", "refused"].map(total).iter().sum();
-    let rows = [
+    unequal(&[
         ("records that ended or wait", total("subject_records"), ended),
-        ("dead letters", memory.records("ingest.dead-letters").len() as i64, total("refused")),
-        ("duplicates on the scorecards", on_cards(|card| card.duplicates), total("duplicates")),
-        ("refused on the scorecards", on_cards(|card| card.refused), total("refused")),
-    ];
-    let wrong = rows.into_iter().filter(|(_, expected, found)| expected != found);
-    wrong.map(|(what, expected, found)| format!("{what}: expected {expected}, found {found}")).collect()
+        ("records taken", subject_records(memory), total("subject_records")),
+        ("dead letters of resolve", dead_letters(memory, "resolve"), total("refused")),
+        ("duplicates on the scorecards", cards.duplicates, total("duplicates")),
+        ("refused on the scorecards", cards.refused, total("refused")),
+    ])
+}
+
+/// What the scorecards say that there are, and those that there were until their month left the horizon.
+#[derive(Default)]
+struct Cards {
+    duplicates: i64,
+    refused: i64,
+}
+
+impl Cards {
+    fn of(memory: &Memory) -> Self {
+        let (mut open, mut sum) = (BTreeMap::new(), Self::default());
+        let mut add = |card: Scorecard| {
+            sum.duplicates += card.duplicates;
+            sum.refused += card.refused;
+        };
+        memory.for_each("ingest.scorecards", |record| {
+            let key = (record.partition, record.key.unwrap_or_default().to_vec());
+            match record.value {
+                Some(value) => drop(open.insert(key, codec::decode(value).expect("a scorecard"))),
+                None => open.remove(&key).into_iter().for_each(&mut add),
+            }
+        });
+        open.into_values().for_each(add);
+        sum
+    }
+}
+
+/// How many records of subjects resolve has read.
+fn subject_records(memory: &Memory) -> i64 {
+    let (topic, mut count) = ("subjects.entries", 0);
+    memory.for_each(topic, |record| {
+        let is_read = record.offset < memory.committed("resolve", topic, record.partition).unwrap_or(0);
+        let value = record.value.unwrap_or_default();
+        count += i64::from(is_read && !codec::is::<DayClosed>(value) && !codec::is::<Redirect<'_>>(value));
+    });
+    count
 }
 
 /// Shows each entry that fuse has taken.

@@ -4,6 +4,9 @@
 //! more.
 
 mod audit;
+mod course;
+mod fate;
+mod feeds;
 #[path = "../ledger/generate/mod.rs"]
 #[expect(dead_code, reason = "the ledger's test uses the rest")]
 mod generate;
@@ -13,20 +16,22 @@ mod history;
 mod replay;
 mod rough;
 mod same;
+mod tables;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use history::{Step, yaml};
-use rough::{Fate, Rough};
-use runtime::memory::Memory;
+use fate::Fate;
+use rough::{Rough, Run};
 
 /// So many seeds, where `BACKSTOP_SIMULATIONS` does not say otherwise.
 const SIMULATIONS: u64 = 400;
 /// Of so many seeds one is looked at after whatever happens, not only at its end.
 const TURN_BY_TURN_EACH: u64 = 16;
+/// What runs them.
+const COMMAND: &str = "cargo test --package proof --profile fast --test simulation";
 /// So many failing seeds are shown before the test ends.
 const SHOWN_MAX: usize = 3;
 
@@ -36,28 +41,29 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 }
 
 /// What is wrong with the run of a seed; empty where nothing is.
-fn faults(steps: &[Step], seed: u64) -> Vec<String> {
-    let mut fate = Fate::of(seed);
+fn faults(seed: u64) -> Vec<String> {
+    let coming = course::course(seed);
+    let fate = Fate::of(seed);
     let shape = fate.shape;
     let is_turn_by_turn = seed.is_multiple_of(TURN_BY_TURN_EACH);
-    let look = |memory: &Memory| if is_turn_by_turn { audit::at_any_time(memory) } else { Vec::new() };
-    let Rough { memory: rough, deliveries, faults: first } = match fate.rough(steps, look) {
-        Ok(run) => run,
+    let look = |run: &Run| if is_turn_by_turn { audit::at_any_time(run) } else { Vec::new() };
+    let Rough { run, faults: first } = match fate.rough(&coming, &look) {
+        Ok(rough) => rough,
         Err(error) => return vec![format!("the rough run stopped: {error}")],
     };
     let mut faults: Vec<String> = first.into_iter().map(|fault| format!("in the middle: {fault}")).collect();
-    faults.extend(audit::at_rest(&rough, deliveries));
-    faults.extend(replay::differences(&rough, shape));
-    match rough::calm(steps, shape) {
-        Ok(calm) => faults.extend(same::differences(&calm, &rough, steps, shape)),
+    faults.extend(audit::at_rest(&run, &coming, shape));
+    faults.extend(replay::differences(&run.memory, shape));
+    match rough::calm(&coming, shape) {
+        Ok(calm) => faults.extend(same::differences(&calm, &run.memory, &coming, shape)),
         Err(error) => faults.push(format!("the calm run stopped: {error}")),
     }
     faults
 }
 
 /// The same with a panic as a fault.
-fn faults_or_panic(steps: &[Step], seed: u64) -> Vec<String> {
-    catch_unwind(AssertUnwindSafe(|| faults(steps, seed))).unwrap_or_else(|panic| {
+fn faults_or_panic(seed: u64) -> Vec<String> {
+    catch_unwind(AssertUnwindSafe(|| faults(seed))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         vec![format!("a panic: {}", text.unwrap_or_default())]
@@ -74,7 +80,7 @@ fn failing(first: u64, count: u64) -> Vec<(u64, Vec<String>)> {
             if seed >= first + count || is_enough {
                 return;
             }
-            let faults = faults_or_panic(&generate::history(seed), seed);
+            let faults = faults_or_panic(seed);
             if !faults.is_empty() {
                 failing.lock().expect("no thread panics").push((seed, faults));
             }
@@ -91,11 +97,15 @@ fn failing(first: u64, count: u64) -> Vec<(u64, Vec<String>)> {
 fn whatever_dies_nothing_is_lost_and_nothing_counts_twice() {
     let (first, count) = (setting("BACKSTOP_SEED", 1), setting("BACKSTOP_SIMULATIONS", SIMULATIONS));
     let shown = failing(first, count).into_iter().map(|(seed, faults)| {
-        let story = yaml(&format!("seed {seed}"), &generate::history(seed));
+        let story = course::shown(seed);
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("simulation-{seed}.yaml"));
         std::fs::write(&path, &story).expect("the folder of the tests can be written");
-        format!("seed {seed} (its feeds are kept in {}):\n  {}\n", path.display(), faults.join("\n  "))
+        format!(
+            "seed {seed}, again with BACKSTOP_SEED={seed} BACKSTOP_SIMULATIONS=1 {COMMAND} (its feeds are kept in {}):\n  {}\n",
+            path.display(),
+            faults.join("\n  ")
+        )
     });
     let shown: Vec<String> = shown.collect();
-    assert!(shown.is_empty(), "again with BACKSTOP_SEED=<seed> BACKSTOP_SIMULATIONS=1:\n{}", shown.concat());
+    assert!(shown.is_empty(), "\n{}", shown.concat());
 }

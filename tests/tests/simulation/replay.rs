@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runtime::memory::{ASIDE, Memory, Pipeline, StageOptions, aside};
-use runtime::stage::Stage;
+use runtime::stage::{Record, Stage};
 use schemas::codec;
 use schemas::records::{PROGRESS_KEY, Redirect};
 
 use crate::world::{self, Shape};
 
 /// Topics of which the last record of each key counts, since how often one is written depends on the transactions.
-const CHANGELOGS: [&str; 4] = ["subjects.ledger", "ingest.scorecards", "households.states", "households.cases"];
+const CHANGELOGS: [&str; 5] =
+    ["ingest.progress", "subjects.ledger", "ingest.scorecards", "households.states", "households.cases"];
 
 /// Partition and key, with the last value of a changelog.
 pub(crate) type Latest = BTreeMap<(i32, Vec<u8>), Vec<u8>>;
@@ -30,22 +31,45 @@ pub(crate) fn latest(memory: &Memory, topic: &str) -> Latest {
 }
 
 /// How often each record is there, less those of progress: partition, key and value.
-pub(crate) fn all(memory: &Memory, topic: &str) -> BTreeMap<(i32, Vec<u8>, Vec<u8>), usize> {
-    let mut all = BTreeMap::new();
+pub(crate) type Counted = BTreeMap<(i32, Vec<u8>, Vec<u8>), usize>;
+
+/// How often each record of a topic is there, less those of progress.
+pub(crate) fn all(memory: &Memory, topic: &str) -> Counted {
     let has_progress = CHANGELOGS.contains(&topic);
+    counted(memory, topic, |record| !has_progress || record.key != Some(PROGRESS_KEY.as_bytes()))
+}
+
+/// How often each record is there of which this holds.
+fn counted(memory: &Memory, topic: &str, is_wanted: impl Fn(&Record<'_>) -> bool) -> Counted {
+    let mut counted = Counted::new();
     memory.for_each(topic, |record| {
-        if has_progress && record.key == Some(PROGRESS_KEY.as_bytes()) {
-            return;
+        if is_wanted(record) {
+            let (key, value) = (record.key.unwrap_or_default().to_vec(), record.value.unwrap_or_default().to_vec());
+            *counted.entry((record.partition, key, value)).or_insert(0) += 1;
         }
-        let (key, value) = (record.key.unwrap_or_default().to_vec(), record.value.unwrap_or_default().to_vec());
-        *all.entry((record.partition, key, value)).or_insert(0) += 1;
     });
-    all
+    counted
+}
+
+/// Whether a dead letter is this stage's.
+pub(crate) fn is_letter_of(record: &Record<'_>, stage: &str) -> bool {
+    record.headers.iter().any(|header| header.name == "__connect.errors.stage" && header.value == stage.as_bytes())
+}
+
+/// All that a stage has said in a topic, where others say something too.
+fn said_by(memory: &Memory, stage: &str, topic: &str) -> Counted {
+    match topic {
+        "ingest.dead-letters" => counted(memory, topic, |record| is_letter_of(record, stage)),
+        // What ledgers tell each other goes there too.
+        "subjects.entries" => counted(memory, topic, |record| !record.value.is_some_and(codec::is::<Redirect<'_>>)),
+        _ => all(memory, topic),
+    }
 }
 
 /// What a replay of every stage says otherwise; empty where all are the same.
 pub(crate) fn differences(rough: &Memory, shape: Shape) -> Vec<String> {
-    let mut faults = replay(rough, world::resolve(shape), shape);
+    let mut faults = if shape.is_fed { replay(rough, world::normalise(), shape) } else { Vec::new() };
+    faults.extend(replay(rough, world::resolve(shape), shape));
     faults.extend(replay(rough, world::fuse(), shape));
     faults.extend(replay(rough, world::alert(shape), shape));
     faults
@@ -75,14 +99,13 @@ fn replay<S: Stage + 'static>(rough: &Memory, stage: S, shape: Shape) -> Vec<Str
             latest(rough, topic) == latest(&memory, topic)
                 && (topic != states || all(rough, states) == all(&memory, states))
         } else {
-            all(rough, topic) == all(&memory, topic)
+            said_by(rough, name, topic) == said_by(&memory, name, topic)
         };
         if !is_same {
             faults.push(format!("a replay of {name} says something else in {topic}"));
         }
     }
-    let mut redirects = all(rough, "subjects.entries");
-    redirects.retain(|(_, _, value), _| codec::is::<Redirect<'_>>(value));
+    let redirects = counted(rough, "subjects.entries", |record| record.value.is_some_and(codec::is::<Redirect<'_>>));
     if outputs.contains(ASIDE) && redirects != all(&memory, ASIDE) {
         faults.push(format!("a replay of {name} tells other ledgers something else"));
     }

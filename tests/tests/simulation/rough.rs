@@ -1,177 +1,165 @@
 //! The same feeds taken calmly and taken roughly: stages killed and built anew, transactions aborted, partitions read in
 //! another order, records delivered twice, a calendar job that dies and begins its day again. It judges nothing.
 
-use std::fs;
+use std::rc::Rc;
 
-use runtime::memory::{Memory, Order, Pipeline, StageOptions};
-use runtime::snapshot::SnapshotSettings;
-use runtime::worker::{Bounds, WorkerError};
-use tempfile::TempDir;
+use runtime::archive::ArchivePlan;
+use runtime::memory::{Memory, Pipeline, StageOptions};
+use runtime::worker::WorkerError;
+use schemas::Day;
 
-use crate::generate::Dice;
-use crate::history::Step;
-use crate::world::{self, FEEDS, STAGES, Shape};
+use crate::course::Coming;
+use crate::fate::Fate;
+use crate::tables::MadeTables;
+use crate::world::{self, Shape};
 
-/// Of so many transactions of a stage's life some are made to abort.
-const TRANSACTIONS: u64 = 40;
-/// So many of them at most: a worker gives up after more aborts in a row.
-const ABORTS_MAX: u64 = 6;
+/// How many records a worker goes on with, at most, when its partitions were taken from it.
+const ZOMBIE_RECORDS: u64 = 30;
+/// How often an archive runs, in percent: it costs as much as the stages.
+const ARCHIVED_PERCENT: u64 = 30;
+/// How often something happens while the calendar job ends a day, in percent, spread over its steps.
+const SOMETHING_PERCENT: u64 = 100;
 
-/// What the seed decides beside the feeds.
-pub(crate) struct Fate {
-    dice: Dice,
-    pub(crate) shape: Shape,
-    /// Where stages keep their snapshots.
-    folder: TempDir,
-}
-
-/// What was done to a run, and what was seen in its middle.
-struct Done<'l> {
-    deliveries: i64,
-    faults: Vec<String>,
-    look: Box<dyn FnMut() -> Vec<String> + 'l>,
+/// A log in the middle of a run.
+pub(crate) struct Run {
+    pub(crate) memory: Memory,
+    /// What the archives have in their tables.
+    pub(crate) archives: Vec<(Rc<ArchivePlan>, MadeTables)>,
+    /// How many records were delivered, those that came twice included.
+    pub(crate) deliveries: i64,
 }
 
 /// A rough run at its end.
 pub(crate) struct Rough {
-    pub(crate) memory: Memory,
-    /// How many records were delivered, those that came twice included.
-    pub(crate) deliveries: i64,
+    pub(crate) run: Run,
     /// The first faults that were seen in its middle.
     pub(crate) faults: Vec<String>,
 }
 
-impl Fate {
-    pub(crate) fn of(seed: u64) -> Self {
-        let mut dice = Dice::new(seed ^ 0x5EED_0FFA_7E50_0000);
-        let shape = Shape {
-            subject_partitions: *dice.pick(&[1, 1, 2, 3]),
-            household_partitions: *dice.pick(&[1, 2, 3]),
-            sweep: *dice.pick(&[1, 2, 5, 1_000]),
-        };
-        Self { dice, shape, folder: TempDir::new().expect("a folder") }
+/// A rough run on its way.
+struct Going<'a> {
+    fate: &'a Fate,
+    run: Run,
+    pipeline: Pipeline,
+    look: &'a dyn Fn(&Run) -> Vec<String>,
+    faults: Vec<String>,
+}
+
+impl Going<'_> {
+    /// A worker goes on a little, is killed, loses its partitions or its name, partitions move, or all go on until they
+    /// find nothing more.
+    fn something(&mut self) -> Result<(), WorkerError> {
+        let Self { fate, pipeline, .. } = self;
+        let worker = fate.pick(&pipeline.workers());
+        let zombie_records = fate.below(ZOMBIE_RECORDS);
+        match fate.below(24) {
+            0 => pipeline.run()?,
+            1..4 => pipeline.build_anew(worker),
+            4 => pipeline.evict(worker, zombie_records),
+            5 => pipeline.replace(worker, zombie_records),
+            6 => pipeline.rebalance(fate.pick(fate.shape.stages()), |members| fate.below(members as u64) as usize),
+            _ => pipeline.turn_one(worker, 1 + fate.below(30) as usize)?,
+        }
+        if self.faults.is_empty() {
+            self.faults = (self.look)(&self.run);
+        }
+        Ok(())
     }
 
-    fn options(&mut self, stage: &str) -> StageOptions {
-        let records = *self.dice.pick(&[1, 2, 3, 7, 20, 1_000]);
-        let order = match self.dice.below(3) {
-            0 => Order::InTurn(1 + self.dice.below(4) as usize),
-            1 => Order::default(),
-            _ => Order::Shuffled(self.dice.below(u64::MAX)),
-        };
-        let aborts = (0..self.dice.below(ABORTS_MAX + 1)).map(|_| self.dice.below(TRANSACTIONS)).collect();
-        let snapshots = self.snapshots(stage);
-        StageOptions { bounds: Bounds { records, time: None, ..Bounds::default() }, order, aborts, snapshots }
-    }
-
-    /// Whether this life of a stage has snapshots, and whether what the last one left of a file was cut off or damaged. A
-    /// life without leaves stale ones to the next.
-    fn snapshots(&mut self, stage: &str) -> Option<SnapshotSettings> {
-        let folder = self.folder.path().join(stage);
-        let left = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-        let mut left: Vec<_> = left.filter(|path| path.extension().is_some_and(|end| end == "snapshot")).collect();
-        left.sort();
-        for path in left {
-            let mut bytes = fs::read(&path).expect("a snapshot");
-            match self.dice.below(12) {
-                0 => bytes.truncate(self.dice.below(bytes.len() as u64 + 1) as usize),
-                1 if !bytes.is_empty() => {
-                    let at = self.dice.below(bytes.len() as u64) as usize;
-                    bytes[at] ^= 1 << self.dice.below(8);
-                }
-                _ => continue,
+    /// Ends a day as the calendar job does, which may die in the middle and say the whole day again.
+    fn close(&mut self, day: Day) -> Result<(), WorkerError> {
+        let steps = world::closing(&self.run.memory, day, self.fate.shape);
+        let done = if self.fate.percent(30) { self.fate.below(steps.len() as u64) as usize } else { 0 };
+        for step in steps[..done].iter().chain(&steps) {
+            world::close(&self.run.memory, step);
+            if self.fate.percent(SOMETHING_PERCENT / steps.len() as u64) {
+                self.something()?;
             }
-            fs::write(&path, bytes).expect("a snapshot");
         }
-        self.dice.percent(80).then(|| SnapshotSettings::in_turn(folder))
+        Ok(())
     }
 
-    /// A stage goes on a little, is killed and built anew, or all go on until they find nothing more.
-    fn something(&mut self, pipeline: &mut Pipeline, done: &mut Done<'_>) -> Result<(), WorkerError> {
-        let stage = *self.dice.pick(&STAGES);
-        let outcome = match self.dice.below(20) {
-            0 => pipeline.run(),
-            1..4 => {
-                pipeline.kill(stage);
-                let options = self.options(stage);
-                world::add(pipeline, stage, self.shape, options);
-                Ok(())
-            }
-            _ => pipeline.turn(stage, 1 + self.dice.below(30) as usize),
-        };
-        if done.faults.is_empty() {
-            done.faults = (done.look)();
-        }
-        outcome
-    }
-
-    /// Takes the feeds roughly to their end, and looks at the log after whatever happens.
-    pub(crate) fn rough(
-        &mut self,
-        steps: &[Step],
-        look: impl Fn(&Memory) -> Vec<String>,
-    ) -> Result<Rough, WorkerError> {
-        let memory = world::log(self.shape);
-        let mut pipeline = Pipeline::new(&memory);
-        let seen = memory.clone();
-        let mut done = Done { deliveries: 0, faults: Vec::new(), look: Box::new(move || look(&seen)) };
-        for stage in STAGES {
-            let options = self.options(stage);
-            world::add(&mut pipeline, stage, self.shape, options);
-        }
+    fn go(&mut self, coming: &[Coming]) -> Result<(), WorkerError> {
         let mut again = Vec::new();
-        for step in steps {
-            match step {
-                Step::Say(said) => {
-                    world::say(&memory, said);
-                    done.deliveries += 1;
-                    if self.dice.percent(8) {
+        for one in coming {
+            match one {
+                Coming::Say(said) => {
+                    world::say(&self.run.memory, said);
+                    self.run.deliveries += 1;
+                    if self.fate.percent(8) {
                         again.push(said);
                     }
                 }
-                Step::Close(day) => {
+                Coming::Publish(published) => {
+                    world::publish(&self.run.memory, published);
+                    self.run.deliveries += 1;
+                }
+                Coming::Close(day) => {
                     for said in again.drain(..) {
-                        world::say(&memory, said);
-                        done.deliveries += 1;
+                        world::say(&self.run.memory, said);
+                        self.run.deliveries += 1;
                     }
-                    // The job that died after the first feed says the whole day again.
-                    if self.dice.percent(30) {
-                        world::close(&memory, *day, FEEDS[0]);
-                        self.something(&mut pipeline, &mut done)?;
-                    }
-                    for feed in FEEDS {
-                        world::close(&memory, *day, feed);
-                        self.something(&mut pipeline, &mut done)?;
-                    }
+                    self.close(*day)?;
                 }
             }
-            while self.dice.percent(40) {
-                self.something(&mut pipeline, &mut done)?;
+            while self.fate.percent(40) {
+                self.something()?;
             }
         }
-        for _ in 0..self.dice.below(12) {
-            self.something(&mut pipeline, &mut done)?;
+        for _ in 0..self.fate.below(12) {
+            self.something()?;
         }
-        pipeline.run()?;
-        let Done { deliveries, faults, .. } = done;
-        Ok(Rough { memory, deliveries, faults })
+        self.pipeline.run()
+    }
+}
+
+impl Fate {
+    /// Takes the feeds roughly to their end, and looks at the log after whatever happens.
+    pub(crate) fn rough(&self, coming: &[Coming], look: &dyn Fn(&Run) -> Vec<String>) -> Result<Rough, WorkerError> {
+        let memory = world::log(self.shape);
+        let mut pipeline = Pipeline::new(&memory);
+        for stage in self.shape.stages() {
+            for worker in 0..self.pick(&[1, 1, 2, 3]) {
+                let (fate, folder) = (self.clone(), format!("{stage}-{worker}"));
+                world::supervise(&mut pipeline, stage, self.shape, move || fate.options(&folder));
+            }
+        }
+        let mut archives = Vec::new();
+        for plan in world::plans() {
+            if !self.percent(ARCHIVED_PERCENT) {
+                continue;
+            }
+            let fate = self.clone();
+            let tables = MadeTables::new(move || fate.insert());
+            for _ in 0..self.pick(&[1, 1, 2]) {
+                let (fate, tables) = (self.clone(), tables.clone());
+                pipeline.supervise_archive(&plan, move || (tables.clone(), fate.archive_options()));
+            }
+            archives.push((plan, tables));
+        }
+        let run = Run { memory, archives, deliveries: 0 };
+        let mut going = Going { fate: self, run, pipeline, look, faults: Vec::new() };
+        going.go(coming)?;
+        let Going { run, faults, .. } = going;
+        Ok(Rough { run, faults })
     }
 }
 
 /// Takes the feeds to their end with nothing in the way.
-pub(crate) fn calm(steps: &[Step], shape: Shape) -> Result<Memory, WorkerError> {
+pub(crate) fn calm(coming: &[Coming], shape: Shape) -> Result<Memory, WorkerError> {
     let memory = world::log(shape);
     let mut pipeline = Pipeline::new(&memory);
-    for stage in STAGES {
-        world::add(&mut pipeline, stage, shape, StageOptions::default());
+    for stage in shape.stages() {
+        world::supervise(&mut pipeline, stage, shape, StageOptions::default);
     }
-    for step in steps {
-        match step {
-            Step::Say(said) => world::say(&memory, said),
-            Step::Close(day) => {
+    for one in coming {
+        match one {
+            Coming::Say(said) => world::say(&memory, said),
+            Coming::Publish(published) => world::publish(&memory, published),
+            Coming::Close(day) => {
                 pipeline.run()?;
-                for feed in FEEDS {
-                    world::close(&memory, *day, feed);
+                for step in world::closing(&memory, *day, shape) {
+                    world::close(&memory, &step);
                 }
             }
         }

@@ -6,7 +6,7 @@ mod villages;
 
 use std::collections::BTreeSet;
 
-use runtime::memory::{Pipeline, StageOptions};
+use runtime::memory::{Faults, Pipeline, StageOptions};
 use runtime::snapshot::SnapshotSettings;
 use runtime::worker::Bounds;
 use schemas::records::{HouseholdState, Member, MonthlyAmounts, Status, Step, Warning, WarningKind};
@@ -215,7 +215,8 @@ fn a_rule_that_counts_days_is_looked_at_on_the_day() {
     for records in [1, 2, 7] {
         let bounds = Bounds { records, ..Bounds::default() };
         let city = days_of_waiting();
-        city.run_with(StageOptions { bounds, aborts: [0, 8, 11, 17].into(), ..StageOptions::default() }).expect("runs");
+        city.run_with(StageOptions { bounds, faults: Faults::aborts([0, 8, 11, 17]), ..StageOptions::default() })
+            .expect("runs");
         assert!(published(&city) == expected, "transactions of {records} records, some aborted");
         let city = days_of_waiting();
         for turns in [9, 22, 5, 6, 3] {
@@ -277,8 +278,8 @@ fn where_transactions_close_and_abort_and_where_a_worker_is_killed_changes_no_by
     for records in [1, 2, 7] {
         let bounds = Bounds { records, ..Bounds::default() };
         let city = story();
-        let aborts = [0, 1, 5, 6].into();
-        city.run_with(StageOptions { bounds, aborts, ..StageOptions::default() }).expect("runs");
+        let faults = Faults::aborts([0, 1, 5, 6]);
+        city.run_with(StageOptions { bounds, faults, ..StageOptions::default() }).expect("runs");
         assert!(published(&city) == expected, "transactions of {records} records, some aborted");
 
         for has_snapshots in [false, true] {

@@ -1,9 +1,7 @@
 //! Fuse on the memory log.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
-use runtime::memory::{Memory, Pipeline, StageOptions, TopicSettings};
+use runtime::memory::{Faults, Memory, Pipeline, StageOptions, TopicSettings};
 use runtime::snapshot::SnapshotSettings;
 use runtime::worker::Bounds;
 use schemas::records::{Fact, Origin, Row};
@@ -86,7 +84,7 @@ fn run(memory: &Memory, records: usize, aborts: &[u64]) {
 
 fn options(records: usize, aborts: &[u64]) -> StageOptions {
     let bounds = Bounds { records, time: None, ..Bounds::default() };
-    StageOptions { bounds, aborts: aborts.iter().copied().collect::<BTreeSet<_>>(), ..StageOptions::default() }
+    StageOptions { bounds, faults: Faults::aborts(aborts.iter().copied()), ..StageOptions::default() }
 }
 
 /// Partition, key and value of everything that was said but the progress, whose number follows the transactions.

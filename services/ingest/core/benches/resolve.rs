@@ -60,7 +60,7 @@ fn encoded(record: &SubjectEntry<'_>) -> Vec<u8> {
 
 fn take(resolver: &mut Resolver, ledger: Option<&[u8]>, bytes: &[u8]) -> usize {
     let entry: SubjectEntry<'_> = codec::decode(bytes).expect("a record of ours");
-    let calendar = Calendar { closed_day: Some(TODAY) };
+    let calendar = Calendar::of(Some(TODAY));
     let mut published = 0;
     let mut say = |effect: Effect<'_>| published += usize::from(matches!(effect, Effect::Publish(_)));
     resolver.resolve(ledger, &entry, bytes, calendar, &mut say).expect("a ledger of ours");

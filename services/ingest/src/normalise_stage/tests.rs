@@ -1,9 +1,7 @@
 //! Normalise on the memory log.
 
-use std::collections::BTreeSet;
-
 use runtime::held::HeldRecord;
-use runtime::memory::{Memory, Pipeline, StageOptions, TopicSettings};
+use runtime::memory::{Faults, Memory, Pipeline, StageOptions, TopicSettings};
 use runtime::partitioner::partition_of;
 use runtime::snapshot::SnapshotSettings;
 use runtime::stage::Header;
@@ -231,7 +229,7 @@ fn aborts_and_a_kill_change_nothing() {
     let bounds = runtime::worker::Bounds { records: 4, ..runtime::worker::Bounds::default() };
 
     let aborted = filled();
-    let options = StageOptions { bounds, aborts: BTreeSet::from([0, 2, 3]), ..StageOptions::default() };
+    let options = StageOptions { bounds, faults: Faults::aborts([0, 2, 3]), ..StageOptions::default() };
     let figures = run(&aborted, options);
     assert_eq!(figures.rows, expected.rows);
 

@@ -1,9 +1,9 @@
 //! Resolve on the memory log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use runtime::memory::{Memory, Pipeline, StageOptions, TopicSettings};
+use runtime::memory::{Faults, Memory, Pipeline, StageOptions, TopicSettings};
 use runtime::snapshot::SnapshotSettings;
 use runtime::stage::Placement;
 use runtime::worker::Bounds;
@@ -61,6 +61,8 @@ fn of_household(number: i64, of: u8, kind: Kind, code: &'static str) -> SubjectE
     SubjectEntry { person: None, ..event(number, of, kind, code) }
 }
 
+/// The step of a random history that retracts a payment.
+const RETRACTION: u8 = 3;
 /// The step of a random history that merges a household into another.
 const MERGER: u8 = 8;
 
@@ -72,7 +74,7 @@ fn step_of(number: i64, person: u8, what: u8) -> SubjectEntry<'static> {
     match what {
         1 => join(100 + number, person),
         2 => operation(Op::Correct),
-        3 => operation(Op::Retract),
+        RETRACTION => operation(Op::Retract),
         4 => {
             let household = HouseholdCode::parse(&format!("43102310120{person}0008")).ok();
             SubjectEntry { household, ..join(300 + number, person) }
@@ -130,7 +132,7 @@ fn stage(step: usize) -> ResolveStage {
 
 fn options(records: usize, aborts: &[u64]) -> StageOptions {
     let bounds = Bounds { records, time: None, ..Bounds::default() };
-    StageOptions { bounds, aborts: aborts.iter().copied().collect::<BTreeSet<_>>(), ..StageOptions::default() }
+    StageOptions { bounds, faults: Faults::aborts(aborts.iter().copied()), ..StageOptions::default() }
 }
 
 fn run(memory: &Memory) {
@@ -278,6 +280,21 @@ fn what_waited_too_long_is_a_dead_letter_at_the_close_of_its_day() {
     assert!(letters[0].headers().contains(&("backstop.reason".to_owned(), b"parked_expired".to_vec())));
     assert!(memory.latest("subjects.ledger").keys().all(|key| key == PROGRESS_KEY.as_bytes()), "tombstones");
     assert_eq!(totals(&memory), totals_of(&[("refused finance/parked_expired", 1), ("subject_records finance", 1)]));
+}
+
+/// Everything of a month is read again, one partition of a feed long before the other: nobody has waited for a month.
+#[test]
+fn what_is_read_ahead_of_its_original_waits_from_the_day_of_its_own_feed() {
+    let memory = log();
+    let close_all = |from, days| (0..days).for_each(|day| close(&memory, END_OF_SEPTEMBER.plus(day), from, 2));
+    publish(&memory, &join(1, 1));
+    close_all("feeds.finance/1", 40);
+    publish(&memory, &step_of(5, 1, RETRACTION));
+    close_all("feeds.finance/0", 40);
+    publish(&memory, &subsidy(5, 1));
+    run(&memory);
+    assert_eq!(memory.records("ingest.dead-letters").len(), 0);
+    assert_eq!(standing(&memory).len(), 1, "only that he is a member stands");
 }
 
 fn totals_of(rows: &[(&str, i64)]) -> BTreeMap<String, i64> {

@@ -207,7 +207,8 @@ impl Resolver {
                 false
             }
             Route::Waits(wait) => {
-                let since = since_now(work.calendar);
+                // Its own feed may have been read further than that of the record that ended the wait.
+                let since = since_now(work.calendar).max(parked.since);
                 about.parked.push(ParkedRecord { wait, since, ..parked });
                 say(Effect::Parked(wait, input, waits_since(since, &input)));
                 false

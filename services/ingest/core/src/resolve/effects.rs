@@ -66,9 +66,16 @@ impl Limits {
 pub struct Calendar {
     /// The last closed day; none before the first close.
     pub closed_day: Option<Day>,
+    /// The last day that the partition of the record's feed has closed, where that is later: it is read ahead of others.
+    pub ahead_day: Option<Day>,
 }
 
 impl Calendar {
+    /// No partition of a feed is ahead of the others.
+    pub fn of(closed_day: Option<Day>) -> Self {
+        Self { closed_day, ahead_day: None }
+    }
+
     /// The current day: the one after the last closed one. Unknown before the first close.
     pub fn today(self) -> Option<Day> {
         self.closed_day.map(|day| day.plus(1))

@@ -47,9 +47,11 @@ pub(super) fn waits_since(since: Since, input: &Input<'_>) -> Day {
     }
 }
 
-/// Since when a record waits that begins to.
+/// Since when a record waits that begins to: since the day on which it came in its own feed, which may be read far ahead
+/// of that feed in which what it waits for comes, when much is read that came long ago.
 pub(super) fn since_now(calendar: Calendar) -> Since {
-    calendar.today().map_or(Since::BeforeFirstClose, Since::Day)
+    let day = calendar.closed_day.max(calendar.ahead_day);
+    day.map_or(Since::BeforeFirstClose, |day| Since::Day(day.plus(1)))
 }
 
 /// A record whose day has come, or whose original is there.

@@ -120,7 +120,7 @@ impl Subjected {
             resolver: Resolver::new(limits, Precedence::default()).expect("limits"),
             ledger: None,
             items: 0,
-            calendar: Calendar { closed_day },
+            calendar: Calendar::of(closed_day),
         }
     }
 
