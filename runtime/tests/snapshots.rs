@@ -8,6 +8,7 @@ mod tally;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use runtime::memory::{Faults, Memory, Order, Pipeline, StageOptions, TopicSettings};
@@ -217,15 +218,18 @@ fn a_file_that_is_rewritten_again_and_again_stays_small_and_says_the_same() {
 }
 
 #[test]
-fn a_rewriting_that_was_killed_leaves_nothing_behind() {
+fn a_rewriting_that_was_killed_and_a_partition_that_went_elsewhere_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let memory = city(1, &WORDS);
     let before = taken(&memory, folder.path());
     let left = folder.path().join("words-0.7.rewritten");
     fs::write(&left, b"half a").unwrap();
+    let of_elsewhere = folder.path().join("words-5.snapshot");
+    let yesterday = SystemTime::now() - Duration::from_hours(24);
+    fs::File::create(&of_elsewhere).unwrap().set_modified(yesterday).unwrap();
     memory.forget("tallies");
     assert_eq!(restarted(&memory, Some(folder.path())), before);
-    assert!(!left.exists());
+    assert!(!left.exists() && !of_elsewhere.exists());
 }
 
 /// From a start to a kill.

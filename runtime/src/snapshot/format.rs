@@ -203,6 +203,8 @@ pub(crate) struct Scan {
     pub(crate) whole_bytes: u64,
     /// The last mark.
     pub(crate) mark: Option<Mark>,
+    /// Where the first mark ends: in a file that was rewritten, what it had then.
+    pub(crate) base_bytes: u64,
     /// The largest input offset of its records; -1 for none.
     pub(crate) input: i64,
 }
@@ -221,12 +223,15 @@ pub(crate) fn scan(path: &Path) -> Result<Option<Scan>, Fault> {
     };
     let identity =
         String::from_utf8(blocks.payload(&first)?).map_err(|_| damaged(first.at, "the identity is no text"))?;
-    let mut scan = Scan { identity: Identity(identity), whole_bytes: blocks.at, mark: None, input: -1 };
+    let mut scan = Scan { identity: Identity(identity), whole_bytes: blocks.at, mark: None, base_bytes: 0, input: -1 };
     while let Some(head) = blocks.next_head()? {
         match head.kind() {
             Some(Kind::Mark) => {
                 let mark = Mark::read(&blocks.payload(&head)?);
                 scan.mark = Some(mark.ok_or_else(|| damaged(head.at, "a mark has another length"))?);
+                if scan.base_bytes == 0 {
+                    scan.base_bytes = blocks.at;
+                }
             }
             Some(Kind::Records) => scan.input = scan.input.max(blocks.position(&head)?),
             Some(Kind::Identity) | None => return Err(damaged(head.at, "no such block belongs here")),

@@ -11,9 +11,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::format::{Fault, Identity, Mark};
+use super::format::{Fault, Identity, Mark, Scan};
 use super::rewrite::rewrite;
-use super::{REWRITTEN, SnapshotSettings};
+use super::{AGE_MAX, EXTENSION, REWRITTEN, SnapshotSettings};
 
 /// So many bytes may wait for the disk; a file that gets more is not completed any more.
 const WAITING_BYTES_MAX: usize = 256 << 20;
@@ -34,7 +34,7 @@ enum Order {
     /// Begin a file anew.
     Create(FileId, PathBuf, Identity),
     /// Go on with a file behind its whole blocks.
-    Open(FileId, PathBuf, u64),
+    Open { id: FileId, path: PathBuf, whole_bytes: u64, base_bytes: u64 },
     /// Add a block of records.
     Append(FileId, Vec<u8>),
     /// Say from where the tail is to be read.
@@ -103,9 +103,10 @@ impl Writer {
     }
 
     /// Goes on with a file behind its whole blocks.
-    pub(crate) fn open(&mut self, path: PathBuf, whole_bytes: u64) -> FileId {
+    pub(crate) fn open(&mut self, path: PathBuf, scan: &Scan) -> FileId {
         let id = FileId(FILES.fetch_add(1, Ordering::Relaxed));
-        self.order(Order::Open(id, path, whole_bytes));
+        let Scan { whole_bytes, base_bytes, .. } = *scan;
+        self.order(Order::Open { id, path, whole_bytes, base_bytes });
         id
     }
 
@@ -164,7 +165,7 @@ struct Open {
     path: PathBuf,
     file: File,
     bytes: u64,
-    /// Its bytes after the last rewriting, or where it began.
+    /// Its bytes after the last rewriting, or at its first mark.
     base_bytes: u64,
     /// Whether there is a mark in it: without one it says nothing.
     is_marked: bool,
@@ -197,7 +198,7 @@ impl Files {
         loop {
             match orders.recv_timeout(REWRITING_EVERY) {
                 Ok(order) => self.take(order),
-                Err(RecvTimeoutError::Timeout) => self.finish_rewriting(false),
+                Err(RecvTimeoutError::Timeout) => self.go_on_rewriting(),
                 // A rewriting that was begun comes to nothing: the next start removes what it leaves.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -207,7 +208,7 @@ impl Files {
     fn take(&mut self, order: Order) {
         let id = match &order {
             Order::Create(id, ..)
-            | Order::Open(id, ..)
+            | Order::Open { id, .. }
             | Order::Append(id, ..)
             | Order::Mark(id, ..)
             | Order::Close(id) => *id,
@@ -215,14 +216,7 @@ impl Files {
         if let Err(fault) = self.carry_out(order) {
             self.give_up(id, &fault);
         }
-        self.finish_rewriting(false);
-        if let Some(open) = self.open.get(&id)
-            && open.is_marked
-            && self.rewriting.is_none()
-            && open.bytes >= self.rewrite_bytes_min.max(open.base_bytes * GROWTH)
-        {
-            self.begin_rewriting(id);
-        }
+        self.go_on_rewriting();
         let bytes: u64 = self.open.values().map(|open| open.bytes).sum();
         self.written.bytes.store(bytes as usize, Ordering::Relaxed);
     }
@@ -235,11 +229,10 @@ impl Files {
                 file.write_all(&start)?;
                 self.open.insert(id, Open { path, file, bytes: start.len() as u64, base_bytes: 0, is_marked: false });
             }
-            Order::Open(id, path, whole_bytes) => {
+            Order::Open { id, path, whole_bytes, base_bytes } => {
                 let mut file = OpenOptions::new().write(true).open(&path)?;
                 file.set_len(whole_bytes)?;
                 file.seek(SeekFrom::End(0))?;
-                let base_bytes = whole_bytes / GROWTH;
                 self.open.insert(id, Open { path, file, bytes: whole_bytes, base_bytes, is_marked: true });
             }
             Order::Append(id, block) => {
@@ -252,7 +245,12 @@ impl Files {
                     open.is_marked = true;
                 }
             }
-            Order::Close(id) => drop(self.open.remove(&id)),
+            Order::Close(id) => {
+                // Without a mark a file says nothing.
+                if let Some(open) = self.open.remove(&id).filter(|open| !open.is_marked) {
+                    fs::remove_file(&open.path)?;
+                }
+            }
         }
         Ok(())
     }
@@ -273,6 +271,16 @@ impl Files {
             let _ = fs::remove_file(&open.path);
         } else {
             tracing::warn!("a snapshot cannot be written: {fault}");
+        }
+    }
+
+    /// One file is rewritten at a time.
+    fn go_on_rewriting(&mut self) {
+        self.finish_rewriting(false);
+        let is_due = |open: &Open| open.is_marked && open.bytes >= self.rewrite_bytes_min.max(open.base_bytes * GROWTH);
+        let due = self.open.iter().find(|(_, open)| is_due(open)).map(|(id, _)| *id);
+        if let Some(id) = due.filter(|_| self.rewriting.is_none()) {
+            self.begin_rewriting(id);
         }
     }
 
@@ -325,11 +333,15 @@ impl Open {
     }
 }
 
-/// Removes what a writer that died in the middle of a rewriting has left.
+/// Removes what a writer that died in the middle of a rewriting has left, and snapshots of partitions that went elsewhere so
+/// long ago that they will not be used any more.
 fn remove_leftovers(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == REWRITTEN) {
+        let entry = entry?;
+        let path = entry.path();
+        let ends_with = |end: &str| path.extension().is_some_and(|extension| extension == end);
+        let is_old = || Ok::<_, io::Error>(entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > AGE_MAX));
+        if ends_with(REWRITTEN) || (ends_with(EXTENSION) && is_old()?) {
             fs::remove_file(path)?;
         }
     }

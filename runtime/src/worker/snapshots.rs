@@ -151,7 +151,7 @@ impl Snapshots {
             Some((scan, mark)) => {
                 self.loads += 1;
                 self.loader.read(self.loads, path.clone(), scan.whole_bytes);
-                (self.writer.open(path, scan.whole_bytes), mark.offsets, Some(self.loads))
+                (self.writer.open(path, &scan), mark.offsets, Some(self.loads))
             }
             None => (self.writer.create(path, identity.clone()), vec![0; sources.len()], None),
         };

@@ -72,7 +72,8 @@ mod tests {
         ];
         for (whose, hours, input, marked_input, committed, expected) in rows {
             let mark = Mark { at_ms: NOW_MS - hours * HOUR_MS, input: marked_input, offsets: vec![3] };
-            let scan = Scan { identity: Identity(whose.to_owned()), whole_bytes: 9, mark: Some(mark), input };
+            let scan =
+                Scan { identity: Identity(whose.to_owned()), whole_bytes: 9, mark: Some(mark), base_bytes: 9, input };
             let id = PartitionId { topic: "households.states".to_owned(), partition: 0 };
             let start = Start { id, committed, earliest: 0 };
             let found = marked(&scan, &Identity("ours".to_owned()), &start, NOW_MS);
