@@ -72,6 +72,9 @@ impl Drop for Stopping<'_> {
     }
 }
 
+/// What each test has a topic for.
+const TOPICS: [&str; 4] = ["words", "said", "tallies", "rules"];
+
 /// Topics of one test.
 pub(crate) struct City {
     pub(crate) prefix: String,
@@ -84,14 +87,34 @@ impl City {
         let brokers = address("BACKSTOP_KAFKA");
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let city = Self { prefix: format!("{name}-{}-", since.as_nanos()), partitions, brokers };
-        let admin: AdminClient<DefaultClientContext> = city.client().create().unwrap();
-        let names = ["words", "said", "tallies", "rules"].map(|what| city.topic(what));
+        city.create_topics();
+        city
+    }
+
+    /// Deletes all topics and makes them anew, under the same names.
+    pub(crate) fn begin_anew(&self) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let names = TOPICS.map(|what| self.topic(what));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let deleted = runtime().block_on(admin.delete_topics(&names, &AdminOptions::new())).unwrap();
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        until("the topics are gone", || {
+            let metadata = consumer.fetch_metadata(None, LIMIT).unwrap();
+            metadata.topics().iter().all(|topic| !names.contains(&topic.name()))
+        });
+        self.create_topics();
+    }
+
+    fn create_topics(&self) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let names = TOPICS.map(|what| self.topic(what));
         let topics: Vec<NewTopic<'_>> = names
             .iter()
             .map(|name| {
                 let topic = NewTopic::new(
                     name,
-                    if name.ends_with("rules") { 1 } else { partitions },
+                    if name.ends_with("rules") { 1 } else { self.partitions },
                     TopicReplication::Fixed(1),
                 );
                 if name.ends_with("tallies") { topic.set("cleanup.policy", "compact") } else { topic }
@@ -99,7 +122,6 @@ impl City {
             .collect();
         let created = runtime().block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap();
         assert!(created.iter().all(Result::is_ok), "{created:?}");
-        city
     }
 
     pub(crate) fn topic(&self, what: &str) -> String {

@@ -100,3 +100,16 @@ fn damaged_snapshots_are_counted_and_the_changelog_is_read_whole() {
     assert!((metric(&spec, "backstop_snapshots_ignored_total", "") - damaged).abs() < 0.5);
     assert!(metric(&spec, "backstop_restored_records", "") > 0.0);
 }
+
+#[test]
+fn snapshots_of_topics_that_were_deleted_and_made_anew_are_not_used() {
+    let city = City::new("anew", PARTITIONS);
+    let folder = tempfile::tempdir().unwrap();
+    city.say(600, 50);
+    run_until_said(&city, folder.path(), 600);
+    city.begin_anew();
+    city.say(650, 40);
+    let spec = run_until_said(&city, folder.path(), 650);
+    city.assert_counted_once(650, 40);
+    assert!((metric(&spec, "backstop_snapshots_ignored_total", "") - f64::from(PARTITIONS)).abs() < 0.5);
+}
