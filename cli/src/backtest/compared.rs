@@ -55,7 +55,8 @@ impl Compared {
     pub(super) fn new(played: Played, from: Option<Day>) -> Self {
         let Played { known, days, a, b, truth } = played;
         let from = from.or_else(|| truth.as_ref().map(|truth| truth.city.judged_from)).unwrap_or(days.0);
-        let (side_a, side_b) = (Side::new(&a.said, &known, from), Side::new(&b.said, &known, from));
+        let count = (from, days.1);
+        let (side_a, side_b) = (Side::new(&a.said, &known, count), Side::new(&b.said, &known, count));
         let pairs = pairs(&side_a.findings, &side_b.findings);
         let judged = truth.map(|truth| Judged {
             a: judge::judge(&truth, &a.notices, days.1),
@@ -120,10 +121,10 @@ impl Compared {
         )];
         let (earlier, later) = self.earlier();
         if let Some(median) = earlier.get(earlier.len() / 2) {
-            let days = if *median == 1 { "day" } else { "days" };
             lead.push(format!(
-                "Of those that both raise {} come earlier in B, by {median} {days} at the median, and {} later.",
+                "Of those that both raise {} come earlier in B, by {median} {} at the median, and {} later.",
                 number(earlier.len()),
+                word_of(*median),
                 number(later)
             ));
         }
@@ -137,15 +138,18 @@ impl Compared {
             self.visits_per_1000(visits_a)
         ));
         if let Some(Judged { a, b, .. }) = &self.judged {
+            let lead_time = if a.lead_days_median == b.lead_days_median {
+                format!("{} in both", days(b.lead_days_median))
+            } else {
+                format!("{} instead of {}", days(b.lead_days_median), days(a.lead_days_median))
+            };
             lead.push(format!(
                 "Of the shocks that are meant to be seen B sees {} where A sees {}; of B's requests {} are right, of A's \
-                 {}. The lead time at the median is {} instead of {}.",
+                 {}. The lead time at the median is {lead_time}.",
                 percent(b.recall),
                 percent(a.recall),
                 percent(b.precision),
-                percent(a.precision),
-                days(b.lead_days_median),
-                days(a.lead_days_median)
+                percent(a.precision)
             ));
         }
         lead
@@ -170,8 +174,8 @@ impl Compared {
             cards.push(share("Recall", a.recall, b.recall));
             cards.push(share("Precision", a.precision, b.precision));
             let (lead_a, lead_b) = (a.lead_days_median, b.lead_days_median);
-            let change = lead_a.zip(lead_b).map_or_else(|| "-".to_owned(), |(a, b)| format!("{:+} days", b - a));
-            cards.push(Card { name: "Lead time, median".to_owned(), a: days(lead_a), b: days(lead_b), change });
+            let (change, name) = (more_days(lead_a, lead_b), "Lead time, median".to_owned());
+            cards.push(Card { name, a: days(lead_a), b: days(lead_b), change });
         }
         cards
     }
@@ -215,5 +219,18 @@ pub(super) fn points(a: Option<f64>, b: Option<f64>) -> String {
 
 /// A number of days.
 pub(super) fn days(days: Option<i32>) -> String {
-    days.map_or_else(|| "-".to_owned(), |days| format!("{days} days"))
+    days.map_or_else(|| "-".to_owned(), |days| format!("{days} {}", word_of(days)))
+}
+
+/// By how many days two numbers of them differ.
+pub(super) fn more_days(a: Option<i32>, b: Option<i32>) -> String {
+    match a.zip(b).map(|(a, b)| b - a) {
+        None => "-".to_owned(),
+        Some(0) => "0".to_owned(),
+        Some(more) => format!("{more:+} {}", word_of(more)),
+    }
+}
+
+fn word_of(days: i32) -> &'static str {
+    if days.abs() == 1 { "day" } else { "days" }
 }

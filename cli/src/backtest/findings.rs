@@ -78,7 +78,7 @@ impl Finding {
     }
 }
 
-/// One side's findings and visits from a day on.
+/// One side's findings and visits on the days that count.
 #[derive(Debug, Default)]
 pub(super) struct Side {
     /// What was raised.
@@ -88,8 +88,9 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// Puts together what was said from a day on. What stood before is none of it.
-    pub(super) fn new(said: &[Said], known: &Known, from: Day) -> Self {
+    /// Puts together what was said from the first day that counts to the last one. What stood before is none of it, nor what
+    /// the last close said for the day after it, which nobody has seen yet.
+    pub(super) fn new(said: &[Said], known: &Known, (first, last): (Day, Day)) -> Self {
         let mut open: BTreeMap<&str, usize> = BTreeMap::new();
         let mut side = Self::default();
         for one in said {
@@ -106,11 +107,11 @@ impl Side {
                 }
                 _ => {}
             }
-            if one.asks_visit && one.day >= from {
+            if one.asks_visit && (first..=last).contains(&one.day) {
                 side.visits.push(one.about(known));
             }
         }
-        side.findings.retain(|finding| finding.about.day >= from);
+        side.findings.retain(|finding| (first..=last).contains(&finding.about.day));
         side
     }
 }

@@ -141,8 +141,8 @@ fn notes(compared: &Compared) -> Vec<String> {
     let mut notes = vec![
         format!(
             "Both sides see the same households from the first day on; each policy holds from its effective_from on, and a \
-             warning counts when it was raised from {} on.",
-            compared.from
+             warning counts when it was raised from {} to {}.",
+            compared.from, compared.days.1
         ),
         "A warning of A and one of B are the same when they are of the same household, rule and month and stand on the same \
          evidence or at the same time. One that merely comes earlier is not counted as added and gone."

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemas::id::Village;
 
 use super::charts::{self, Change, number};
-use super::compared::{Compared, HIDDEN, Judged, change, days, percent, points};
+use super::compared::{Compared, HIDDEN, Judged, change, days, more_days, percent, points};
 use super::findings::{About, Side};
 use super::report::{Section, Table};
 use super::tally::{Cell, Groups, Row, Shown, shown, tally};
@@ -249,8 +249,7 @@ fn truth(judged: &Judged, sides: [&str; 2]) -> Section {
         ("Lead time, median", a.lead_days_median, b.lead_days_median),
         ("Lead time, worst tenth", a.lead_days_p10, b.lead_days_p10),
     ] {
-        let difference = a.zip(b).map_or_else(|| "-".to_owned(), |(a, b)| format!("{:+} days", b - a));
-        rows.push(vec![name.to_owned(), days(a), days(b), difference]);
+        rows.push(vec![name.to_owned(), days(a), days(b), more_days(a, b)]);
     }
     rows.push(vec!["Requests".to_owned(), number(a.requests), number(b.requests), change(a.requests, b.requests)]);
     let cases = |report: &judge::Report| format!("{:.1}", report.cases_per_1000);

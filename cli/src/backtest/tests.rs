@@ -96,7 +96,12 @@ fn the_sums_of_the_report_are_those_of_the_warnings() {
         assert_ne!(hidden, 1, "{title}");
     }
     let months = report.sections.iter().find(|one| one.title == "Warnings over time").expect("the section");
-    assert_eq!(months.tables[0].rows.len(), 3, "of 15 months 12 are history");
+    let rows = &months.tables[0].rows;
+    assert_eq!(rows.len(), 3, "of 15 months 12 are history");
+    let shown: usize = rows.iter().filter_map(|row| number(&row[1])).sum();
+    let hidden = rows.iter().filter(|row| row[1] == HIDDEN).count();
+    assert_eq!(hidden == 0, shown == a.findings.len(), "each warning that counts lies in one of the months");
+    assert!(compared.a.visits.iter().all(|visit| (compared.from..=compared.days.1).contains(&visit.day)));
 }
 
 #[test]
