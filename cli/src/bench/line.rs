@@ -145,6 +145,8 @@ struct Line {
     sizes: BTreeMap<u32, SizeLine>,
     /// Of the largest city to the smallest; named after the sizes that `cargo xtask bench` measures.
     cost_16x_to_1x: BTreeMap<String, f64>,
+    /// The same of the events by which a city has more than the next smaller one.
+    further_cost_16x_to_4x: BTreeMap<String, f64>,
     pipeline: BTreeMap<String, PipelineLine>,
     latency: BTreeMap<String, Latency>,
     restore: BTreeMap<String, Vec<RestoreLine>>,
@@ -192,6 +194,7 @@ pub(super) fn line(report: &Report) -> serde_json::Result<String> {
         sweep: city.sweep.as_ref().map(SweepLine::from),
         sizes: report.cities.iter().map(size).collect(),
         cost_16x_to_1x: round(report.cost_of_size()),
+        further_cost_16x_to_4x: round(report.cost_of_further_size()),
         pipeline: report.pipelines.iter().map(|(name, found)| (name.clone(), found.into())).collect(),
         latency: report.latencies.clone(),
         restore: report

@@ -22,35 +22,27 @@ const DAY_LIMIT: Duration = Duration::from_mins(5);
 /// How often a paced load looks at the clock.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The days of a city, drawn before anything is measured.
+/// A city before its first day.
+pub(super) fn city(wanted: Wanted) -> City {
+    City::new(Settings::new(wanted.households, MONTHS_MAX, wanted.seed))
+}
+
+/// Days of a city, drawn before anything is measured.
 pub(super) struct Days {
     days: VecDeque<DayOfFeeds>,
 }
 
 impl Days {
-    /// Draws the days up to that in which so many events are reached.
-    pub(super) fn draw(wanted: Wanted) -> Self {
-        let mut city = City::new(Settings::new(wanted.households, MONTHS_MAX, wanted.seed));
+    /// Draws the next days of a city, up to that in which so many events are reached.
+    pub(super) fn draw(city: &mut City, wanted: u64) -> Self {
         let (mut days, mut events) = (VecDeque::new(), 0);
-        while events < wanted.events
+        while events < wanted
             && let Some(day) = city.next_day()
         {
             events += day.len() as u64;
             days.push_back(day);
         }
         Self { days }
-    }
-
-    /// Takes the last days off, about so many events.
-    pub(super) fn split_off(&mut self, events: u64) -> Self {
-        let mut last = Self { days: VecDeque::new() };
-        while last.events() < events
-            && self.days.len() > 1
-            && let Some(day) = self.days.pop_back()
-        {
-            last.days.push_front(day);
-        }
-        last
     }
 
     /// Takes so many last days off.

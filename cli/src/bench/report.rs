@@ -113,6 +113,17 @@ impl Report {
         Some(self.cities.get(&size)?.stages.get(stage)?.cpu_us_per_further_news(&smaller))
     }
 
+    /// By stage: what a further record costs in the largest city, over what it costs in the one before; none for fewer than
+    /// three cities.
+    pub(super) fn cost_of_further_size(&self) -> BTreeMap<String, f64> {
+        let cost = |stage: Stage| {
+            let mut costs = self.cities.keys().rev().filter_map(|size| self.cost_of_further(stage.name(), *size));
+            let (largest, before) = (costs.next()?, costs.next()?);
+            Some((stage.name().to_owned(), quotient(largest, before)))
+        };
+        Stage::ALL.into_iter().filter_map(cost).collect()
+    }
+
     /// By way of coming back and by stage: the most memory that its service would hold for a whole city in one process, in
     /// bytes. That of ingest stands under resolve: normalise holds nothing that grows.
     pub(super) fn city_memory_bytes(&self) -> BTreeMap<String, BTreeMap<String, f64>> {
@@ -250,6 +261,13 @@ pub(super) mod tests {
         // A million records more for 7 seconds more.
         assert!((report.cost_of_further("fuse", 16).expect("there is a smaller one") - 7.0).abs() < 1e-9);
         assert_eq!(report.cost_of_further("fuse", 1), None);
+        assert!(report.cost_of_further_size().is_empty(), "there are two cities");
+        let mut three = report;
+        let largest =
+            OfCity { stages: [("fuse".to_owned(), measured(4_000_000, 9.0, 40.0))].into(), ..OfCity::default() };
+        three.cities.insert(64, largest);
+        // Two million records more for 28 seconds more: 14 us each, and 7 before.
+        assert!((three.cost_of_further_size()["fuse"] - 2.0).abs() < 1e-9);
     }
 
     #[test]

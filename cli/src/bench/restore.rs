@@ -118,7 +118,7 @@ fn kill(brokers: &str, service: &mut Service, load: &mut Load, days: &mut Days) 
     let topics: Vec<String> = stages.iter().map(|(_, topic)| (*topic).to_owned()).collect();
     service.kill()?;
     let killed = Instant::now();
-    // What the dead process wrote lies below these ends; what of it was not committed is never shown.
+    // What the dead process has committed lies below these ends; the rest of what it wrote is never shown.
     let ends = ends::ends(brokers, &topics)?;
     service.start()?;
     load.publish(&day(days)?, None)?;

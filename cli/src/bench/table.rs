@@ -203,15 +203,16 @@ fn sizes(report: &Report) -> String {
     let head =
         ["", "households", "events", "calendar", "CPU us", "a further", "keys", "B a key", "changelog B", "MiB max"];
     let mut table = markdown("Cities of several sizes with as many events a household.", &head, &rows);
+    let further = report.cost_of_further_size();
     for (stage, cost) in report.cost_of_size() {
+        let further = further.get(&stage).map(|cost| format!("; a further event {cost:.2} times as much as before it"));
         // Writing into a string cannot fail.
         let _ = write!(
             table,
-            "
-An event costs {stage} {cost:.2} times as much in the largest city as in the smallest."
+            "\nAn event costs {stage} {cost:.2} times as much in the largest city as in the smallest{}.\n",
+            further.unwrap_or_default()
         );
     }
-    table.push('\n');
     table
 }
 

@@ -3,9 +3,9 @@
 
 use anyhow::{Context, Result};
 
-use super::fill::{self, Wanted};
+use super::fill;
 use super::latency;
-use super::load::{Days, Load};
+use super::load::{self, Days, Load};
 use super::parts::Group;
 use super::pipeline;
 use super::report::Report;
@@ -14,12 +14,12 @@ use super::services::{self, Ground, Services};
 use super::{BenchArgs, say};
 use crate::setup;
 
-/// The share of a run's events that is published before anything is measured: with the first days come all registrations
-/// of a city, and the brokers are cold.
+/// At least this share of a run's events is published before anything is measured: with the first day come all registrations of
+/// a city, and the brokers are cold.
 const WARM_UP: f64 = 0.1;
 /// The share of the full rate at which latency is measured.
 const LATENCY_LOAD: f64 = 0.5;
-/// The share of a run's events that is kept for it.
+/// For it, so many events as this share of the run's.
 const LATENCY_EVENTS: f64 = 0.25;
 
 /// The pipeline at full speed, and at half of it where that is asked for.
@@ -29,12 +29,11 @@ pub(super) fn full_speed_and_half(args: &BenchArgs, report: &mut Report) -> Resu
     let name = if ground.clickhouse.is_some() { "with_archive" } else { "without_archive" };
     let asks_latency = args.asks_for(Group::Latency);
     let share = |share: f64| (args.records as f64 * share) as u64;
-    let for_latency = if asks_latency { share(LATENCY_EVENTS) } else { 0 };
-    let events = share(WARM_UP) + args.records + for_latency;
-    say(&format!("drawing {events} events of {} households", args.households));
-    let mut first = Days::draw(Wanted { events, ..args.wanted() });
-    let mut later = first.split_off(for_latency);
-    let mut days = first.split_off(args.records);
+    say(&format!("drawing {} events of {} households", args.records, args.households));
+    let mut city = load::city(args.wanted());
+    let mut first = Days::draw(&mut city, share(WARM_UP));
+    let mut days = Days::draw(&mut city, args.records);
+    let mut later = Days::draw(&mut city, if asks_latency { share(LATENCY_EVENTS) } else { 0 });
     let mut services = Services::start(&ground)?;
     let mut load = Load::open(&ground)?;
     load.at_full_speed(&mut first, &mut services)?;
@@ -54,7 +53,7 @@ pub(super) fn full_speed_and_half(args: &BenchArgs, report: &mut Report) -> Resu
 pub(super) fn restores(args: &BenchArgs) -> Result<Vec<Restored>> {
     let ground = ground(args)?;
     say(&format!("drawing {} events of {} households", args.records, args.households));
-    let mut days = Days::draw(args.wanted());
+    let mut days = Days::draw(&mut load::city(args.wanted()), args.records);
     restore::run(&ground, &mut days, args.restore_households)
 }
 
