@@ -20,7 +20,7 @@ use super::commits::{self, Commits};
 use super::ends::{self, End};
 use super::fill::feed_topics;
 use super::load::{Days, Load};
-use super::measured::{quantile, quotient};
+use super::measured::{quantile, quotient, rounded};
 use super::services::Services;
 use crate::topic;
 
@@ -92,12 +92,12 @@ pub(super) fn run(
     let mut waits = before.waits(brokers, first_day, &output.warnings)?;
     Ok(Latency {
         events,
-        events_per_second: quotient(events as f64, published?.as_secs_f64()),
+        events_per_second: rounded(quotient(events as f64, published?.as_secs_f64())),
         warnings: waits.len() as u64,
         ms_p50: quantile(&mut waits, 0.5),
         ms_p99: quantile(&mut waits, 0.99),
         ms_max: quantile(&mut waits, 1.0),
-        silence_ms_max: output.silence_max.as_secs_f64() * 1e3,
+        silence_ms_max: rounded(output.silence_max.as_secs_f64() * 1e3),
         commits,
     })
 }

@@ -12,7 +12,7 @@ use super::commits::label;
 use super::ends;
 use super::ledgers::Ledgers;
 use super::load::{Days, Load};
-use super::measured::{Held, quotient};
+use super::measured::{Held, quotient, rounded};
 use super::month_end::City;
 use super::parts::Stage;
 use super::services::{Ground, Metrics, Service, Services, pause};
@@ -127,7 +127,7 @@ fn kill(brokers: &str, service: &mut Service, load: &mut Load, days: &mut Days) 
         stages.iter().map(|(stage, _)| Restored { stage: stage.name().to_owned(), ..Restored::default() }).collect();
     let reader = ends::reader(brokers, &ends)?;
     ends::watch(&reader, LIMIT, |topic, partition| {
-        let seconds = killed.elapsed().as_secs_f64();
+        let seconds = rounded(killed.elapsed().as_secs_f64());
         if waiting.remove(&(topic.to_owned(), partition))
             && let Some(place) = topics.iter().position(|name| name == topic)
         {

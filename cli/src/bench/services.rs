@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::alone::KEY;
+use super::measured::rounded;
 use super::usage;
 
 /// The services, in the order of the picture.
@@ -57,7 +58,7 @@ impl Taken {
 
     /// The time since `before`; the memory stays the most ever.
     pub(super) fn since(self, before: Self) -> Self {
-        Self { cpu_seconds: self.cpu_seconds - before.cpu_seconds, ..self }
+        Self { cpu_seconds: rounded(self.cpu_seconds - before.cpu_seconds), ..self }
     }
 }
 
