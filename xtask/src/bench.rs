@@ -79,7 +79,8 @@ const LARGEST: u32 = 16;
 const PIPELINE: u32 = 4;
 
 /// What services come back from after a kill, and the setting of the services by which they do.
-const RESTORES: [(&str, Option<&str>); 1] = [("changelogs", None)];
+const RESTORES: [(&str, Option<&str>); 2] =
+    [("changelogs", None), ("snapshots", Some("BACKSTOP_WORKER__SNAPSHOTS={folder}/servers/snapshots"))];
 
 /// One run of `backstop bench`, on servers of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,12 +214,12 @@ mod tests {
     #[test]
     fn each_group_has_its_rounds_and_what_they_rest_on() {
         let rows: [(&[Group], &str); 6] = [
-            (&[], "floor,stages,month-end@4 stages@1 stages@16 pipeline,latency pipeline,latency+ restore"),
+            (&[], "floor,stages,month-end@4 stages@1 stages@16 pipeline,latency pipeline,latency+ restore restore"),
             (&[Group::Floor], "floor,stages@4"),
             (&[Group::MonthEnd], "stages,month-end@4"),
             (&[Group::Sizes], "stages@4 stages@1 stages@16"),
             (&[Group::Latency], "pipeline,latency pipeline,latency+"),
-            (&[Group::Pipeline, Group::Restore], "pipeline pipeline+ restore"),
+            (&[Group::Pipeline, Group::Restore], "pipeline pipeline+ restore restore"),
         ];
         for (only, expected) in rows {
             let told = |round: &Round| {

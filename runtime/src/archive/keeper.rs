@@ -90,6 +90,11 @@ impl<P: Deref<Target = ArchivePlan>, S: Source, T: Tables> Keeper<P, S, T> {
         self.parts.iter().any(|part| !part.batch.is_empty())
     }
 
+    /// Whether an insert has failed and is waited for: then nothing is read.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.stuck.is_some()
+    }
+
     /// The owned partitions, each with the offset that is committed for it.
     pub(crate) fn positions(&self) -> impl Iterator<Item = (&PartitionId, i64)> {
         self.parts.iter().map(|part| (&part.id, part.batch.from))

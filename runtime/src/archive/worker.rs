@@ -149,8 +149,10 @@ fn tell_lag(
         if let Some(lag) = group.lag(id, committed) {
             spec.metrics.archive_lag(&id.topic, id.partition, lag);
         }
-        if let Some((stable, end)) = group.stable_and_end(id) {
-            undecided.seen(id, stable, end);
+        // While an insert is stuck nothing is fetched, and what was seen gets old.
+        match group.stable_and_end(id).filter(|_| !keeper.is_stuck()) {
+            Some((stable, end)) => undecided.seen(id, stable, end),
+            None => undecided.settled(id),
         }
     }
     undecided.keep(&keeper.positions().map(|(id, _)| id).collect::<Vec<_>>());

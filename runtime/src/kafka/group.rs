@@ -152,10 +152,12 @@ impl Group {
         Ok(row.and_then(|row| if let Offset::Offset(offset) = row.offset() { Some(offset) } else { None }))
     }
 
-    /// The last stable offset and the high watermark, as of the last statistics; none before them.
+    /// The last stable offset and the high watermark of a partition that is read up to there, as of the last
+    /// statistics. None of one that has more to read, or while no broker answers: then the two were seen long ago.
     pub(crate) fn stable_and_end(&self, id: &PartitionId) -> Option<(i64, i64)> {
-        let seen = self.consumer.context().seen(id).filter(|seen| seen.stable >= 0)?;
-        Some((seen.stable, seen.end))
+        let context = self.consumer.context();
+        let seen = context.seen(id).filter(|seen| seen.stable >= 0 && !context.is_broker_away())?;
+        (seen.queued == 0 && seen.next >= seen.stable).then_some((seen.stable, seen.end))
     }
 
     fn next_rebalance<R>(&self) -> Option<Polled<R>> {

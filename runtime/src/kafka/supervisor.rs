@@ -202,8 +202,9 @@ fn run<S: Stage>(
                 if let Some(lag) = group.lag(partition, *committed) {
                     spec.metrics.lag(stage, id, partition, lag);
                 }
-                if let Some((stable, end)) = group.stable_and_end(partition) {
-                    undecided.seen(partition, stable, end);
+                match group.stable_and_end(partition) {
+                    Some((stable, end)) => undecided.seen(partition, stable, end),
+                    None => undecided.settled(partition),
                 }
             }
             undecided.keep(&positions.iter().map(|row| &row.0).collect::<Vec<_>>());

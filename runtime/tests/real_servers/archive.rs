@@ -184,21 +184,22 @@ fn a_recorded_intent_is_replayed_and_an_insert_that_was_done_counts_once() {
     let before = committed(&city);
     let intent: Intent = before.iter().find_map(|(_, metadata)| metadata.parse().ok()).unwrap();
     assert_eq!((intent.from, intent.schema), (0, 1));
-    city.say(500, 40);
     let url = address("BACKSTOP_CLICKHOUSE");
     let mut process = city.spawn("archive::an_archive_process", &url);
-    until("all is archived", || is_done(&city, 1_000));
+    until("all is archived", || is_done(&city, 500));
     process.kill();
-    assert_eq!(database.rows(), (1_000, 1_000));
+    assert_eq!(database.rows(), (500, 500));
     // As if the process had died between the insert and the commit: the same intent stands there again.
     let done = committed(&city);
     let again: Vec<_> =
         before.iter().zip(&done).map(|(old, new)| if old.1.is_empty() { new.clone() } else { old.clone() }).collect();
     commit(&city, &again);
+    // Whoever reads on from there inserts more at once, which the table has not seen under that token.
+    city.say(500, 40);
     let mut process = city.spawn("archive::an_archive_process", &url);
-    until("the intent is replayed", || committed(&city).iter().zip(&again).any(|(now, then)| now.0 > then.0));
+    until("all is archived", || is_done(&city, 1_000));
     process.kill();
-    assert_eq!(database.rows().1, 1_000);
+    assert_eq!(database.rows(), (1_000, 1_000));
     for (partition, (_, metadata)) in before.iter().enumerate().filter(|(_, row)| !row.1.is_empty()) {
         let intent: Intent = metadata.parse().unwrap();
         let expected = (intent.to - intent.from + 1) as u64;

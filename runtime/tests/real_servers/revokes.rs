@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use runtime::kafka::{KafkaLog, run_worker};
+use runtime::kafka::{KafkaLog, Limits, run_worker};
 use runtime::stage::Stage;
 use runtime::worker::{Bounds, Happened, Observer, Settings, Turn, Worker, WorkerError};
 
@@ -47,7 +47,11 @@ impl Slow {
     fn with_all_words_open(city: &City) -> Self {
         city.say(WORDS, KEYS);
         let (stage, aborts) = (Tally::new(&city.prefix), Aborts::default());
-        let log = KafkaLog::open(&city.spec(0), stage.topology()).unwrap();
+        let mut spec = city.spec(0);
+        // Not to be aborted for its age while the test looks at something else.
+        let [transaction, transaction_call] = [120, 125].map(Duration::from_secs);
+        spec.connection = spec.connection.limited(Limits { transaction, transaction_call, ..Limits::default() });
+        let log = KafkaLog::open(&spec, stage.topology()).unwrap();
         let settings =
             Settings { bounds: Bounds { records: 1 << 40, bytes: 1 << 40, time: None }, figures_every: None };
         let mut slow = Self { worker: Worker::new(stage, log, settings, Box::new(aborts.clone())), aborts };

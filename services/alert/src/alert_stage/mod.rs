@@ -67,7 +67,9 @@ impl AlertStage {
         if state.number > held + 1 {
             return Err(format!(
                 "household {}: state {} follows state {held}: states between them are gone. Was alert stopped for longer \
-                 than min.compaction.lag.ms of {STATES}? Then it must begin anew, with a new group and empty cases",
+                 than min.compaction.lag.ms of {STATES}? Then nothing here has them any more, but {STATES} can be made \
+                 anew: stop fuse and alert, delete the topics {STATES} and {CASES} and the group fuse, run backstop \
+                 setup, and start both. fuse says every state again, and alert every warning, under the same ids",
                 state.household, state.number
             ));
         }
