@@ -171,7 +171,7 @@ fn state(serial: u64, number: i64) -> Result<HouseholdState> {
         evidence: Vec::new(),
         incidents: Vec::new(),
         reversed: Vec::new(),
-        source: "health-insurance".to_owned(),
+        source: "health-insurance".into(),
         event: Hash64(1),
     })
 }
