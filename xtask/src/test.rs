@@ -16,10 +16,12 @@ use crate::{cache, deploy_check, packages, tidy};
 /// The version of `cargo deny` that is installed when there is none.
 const DENY_VERSION: &str = "0.20.2";
 
-/// The tests that need real servers: the loop and the archive alone, then the services together.
-const REAL_TESTS: [&[&str]; 2] = [
-    &["test", "--package", "runtime", "--features", "real-servers", "--test", "real_servers"],
-    &["test", "--package", "proof"],
+/// The tests that need real servers, and how many run at a time: the loop and the archive alone, which have topics of
+/// their own and wait most of the time for what a broker does after some seconds; then the services together, which
+/// have the machine's two processors for themselves.
+const REAL_TESTS: [(&[&str], &str); 2] = [
+    (&["test", "--package", "runtime", "--features", "real-servers", "--test", "real_servers"], "3"),
+    (&["test", "--package", "proof"], "1"),
 ];
 
 /// What `cargo xtask test` takes.
@@ -119,7 +121,9 @@ fn deny() -> Result<()> {
 /// Compiles all that the end-to-end tests need before a server is started for them.
 fn build_for_tests() -> Result<()> {
     build()?;
-    REAL_TESTS.iter().try_for_each(|arguments| run(cargo()?.args(*arguments).args(["--profile", "fast", "--no-run"])))
+    REAL_TESTS
+        .iter()
+        .try_for_each(|(arguments, _)| run(cargo()?.args(*arguments).args(["--profile", "fast", "--no-run"])))
 }
 
 /// Builds the services and the command for the tests on real servers, the demo and the benches.
@@ -139,10 +143,9 @@ fn end_to_end() -> Result<()> {
         Options { servers, targets: Targets::new(), secured: true, proxied: None, life: Life::WithThisProgram };
     let stack = Stack::start(&folder, options)?;
     let xtask = shell::own_file()?;
-    let outcome = REAL_TESTS.iter().try_for_each(|arguments| {
+    let outcome = REAL_TESTS.iter().try_for_each(|(arguments, threads)| {
         let mut tests = cargo()?;
-        // One at a time: each has servers or services of its own, and there may be two processors only.
-        tests.args(*arguments).args(["--profile", "fast", "--", "--test-threads", "1"]);
+        tests.args(*arguments).args(["--profile", "fast", "--", "--test-threads", threads]);
         tests.env("BACKSTOP_KAFKA", stack.kafka()?).env("BACKSTOP_CLICKHOUSE", stack.clickhouse()?);
         tests.env("BACKSTOP_BIN_DIR", &binaries).env("BACKSTOP_XTASK", &xtask).env("BACKSTOP_STACK_DIR", &folder);
         run(&mut tests)
