@@ -209,7 +209,14 @@ fn say_so_of_visit<'a>(
         }
     }
     if turn.is_closed {
-        changes.extend(requests().map(|finding| findings::goes_on(household, sights, finding, WarningKind::Closed)));
+        // One that begins with the same news does not go on: it is raised, and nothing of it was said that could be closed.
+        let begins = |finding: &&Finding| {
+            let is_raised = |change: &Change<'_>| change.kind == WarningKind::Raised;
+            changes.iter().any(|change| is_raised(change) && change.finding.warning_id == finding.warning_id)
+        };
+        let going_on: Vec<&Finding> = requests().filter(|finding| !begins(finding)).collect();
+        let close = |finding| findings::goes_on(household, sights, finding, WarningKind::Closed);
+        changes.extend(going_on.into_iter().map(close));
     }
 }
 

@@ -189,6 +189,14 @@ fn a_dismissed_case_asks_again_only_for_something_new() {
 }
 
 #[test]
+fn what_begins_with_the_news_that_dismisses_a_case_is_raised_and_not_closed() {
+    let mut story = story_of_a_bill();
+    story.state.survey.as_mut().expect("a survey").unreported_income_fen = yuan("20000.00");
+    let dismissed = story.act("2025-02-13", VERIFIED, "dismissed");
+    assert_eq!(shown(&dismissed), ["R01 closed M", "R22 closed M", "R13 raised M"]);
+}
+
+#[test]
 fn level_h_asks_at_once_though_the_case_was_dismissed() {
     let mut story = story_of_a_bill();
     story.act("2025-02-13", VERIFIED, "dismissed");
