@@ -166,6 +166,7 @@ impl WorkerSettings {
             records: self.transaction_records,
             bytes: self.transaction_bytes,
             time: Some(Duration::from_millis(self.transaction_ms)),
+            ..Bounds::default()
         }
     }
 }

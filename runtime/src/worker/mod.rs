@@ -27,8 +27,6 @@ use snapshots::Snapshots;
 const SWEEP_WITHOUT_POLL: Duration = Duration::from_secs(10);
 /// How long the loop waits for records of the reference topic which an input record says are there.
 const REFERENCE_WAIT: Duration = Duration::from_mins(1);
-/// The outbox is handed to the log when it holds this many bytes, so that the log sends while the stage goes on.
-const OUTBOX_BYTES: usize = 256 * 1024;
 /// The clock is read once in this many records.
 const RECORDS_PER_CLOCK: usize = 32;
 /// After so many aborts without a commit the worker is built anew.
@@ -43,11 +41,13 @@ pub struct Bounds {
     pub bytes: usize,
     /// Time since its first record; none on the memory log, where no clock decides anything.
     pub time: Option<Duration>,
+    /// Bytes of the outbox at which it is handed to the log before that, so that the log sends while the stage goes on.
+    pub outbox_bytes: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { records: 20_000, bytes: 16 << 20, time: Some(Duration::from_millis(100)) }
+        Self { records: 20_000, bytes: 16 << 20, time: Some(Duration::from_millis(100)), outbox_bytes: 256 * 1024 }
     }
 }
 
@@ -195,7 +195,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
         let of_record = matches!(polled, Polled::Record(_));
         self.flows = of_record;
         match polled {
-            Polled::Record(Visit::Done | Visit::Stray) => self.hand_over(OUTBOX_BYTES)?,
+            Polled::Record(Visit::Done | Visit::Stray) => self.hand_over()?,
             Polled::Record(Visit::Held(held, need)) => self.go_on(&held, need)?,
             Polled::Record(Visit::Failed(error)) => return Err(error.into()),
             Polled::Assigned(ids) => self.assigned(&ids)?,
@@ -307,7 +307,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             let Some(slot) = slots.get(&id) else { return Ok(()) };
             let step = held.with(|record| step(stage, slot, outbox, open, record, fresh))?;
             fresh = false;
-            self.hand_over(OUTBOX_BYTES)?;
+            self.hand_over()?;
             if step == Step::More && self.is_due(true) {
                 self.close()?;
             }
@@ -321,9 +321,9 @@ impl<S: Stage, L: Log> Worker<S, L> {
         }
     }
 
-    /// Hands the outbox to the log when it holds at least `bytes`.
-    fn hand_over(&mut self, bytes: usize) -> Result<(), WorkerError> {
-        if self.outbox.bytes() < bytes {
+    /// Hands the outbox to the log when it holds enough.
+    fn hand_over(&mut self) -> Result<(), WorkerError> {
+        if self.outbox.bytes() < self.settings.bounds.outbox_bytes {
             return Ok(());
         }
         match self.publish() {

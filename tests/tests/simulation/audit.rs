@@ -11,6 +11,7 @@ use schemas::records::{
 };
 use schemas::{Category, Cause, HouseholdCode, Month};
 
+use crate::calendar;
 use crate::course::{self, Coming};
 use crate::replay::{self, latest};
 use crate::rough::Run;
@@ -29,10 +30,10 @@ fn progress(memory: &Memory, changelog: &str) -> Vec<Progress> {
 }
 
 /// Everything that does not hold at rest, when all is said.
-pub(crate) fn at_rest(run: &Run, coming: &[Coming], shape: Shape) -> Vec<String> {
-    let Run { memory, deliveries, .. } = run;
+pub(crate) fn at_rest(run: &Run, coming: &[Coming]) -> Vec<String> {
+    let Run { memory, shape, deliveries, .. } = run;
     let mut faults = at_any_time(run);
-    faults.extend(delivered(memory, *deliveries, coming, shape));
+    faults.extend(delivered(memory, *deliveries, coming, *shape));
     let mut inputs = vec![
         ("resolve", "subjects.entries".to_owned()),
         ("fuse", "households.entries".to_owned()),
@@ -89,6 +90,7 @@ fn unequal(rows: &[(&str, i64, i64)]) -> Vec<String> {
 pub(crate) fn at_any_time(run: &Run) -> Vec<String> {
     let memory = &run.memory;
     let mut faults = normalised(memory);
+    faults.extend(calendar::faults(memory, run.shape));
     faults.extend(balance(memory));
     faults.extend(taken(memory));
     faults.extend(sums(memory));

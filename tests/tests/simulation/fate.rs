@@ -75,7 +75,9 @@ impl Fate {
     pub(crate) fn options(&self, folder: &str) -> StageOptions {
         let records = self.pick(&[1, 2, 3, 7, 20, 1_000]);
         let (order, faults, snapshots) = (self.order(), self.faults(), self.snapshots(folder));
-        StageOptions { bounds: Bounds { records, time: None, ..Bounds::default() }, order, faults, snapshots }
+        let outbox_bytes = self.pick(&[1, 500, 5_000, 256 * 1024]);
+        let bounds = Bounds { records, time: None, outbox_bytes, ..Bounds::default() };
+        StageOptions { bounds, order, faults, snapshots }
     }
 
     /// Whether this life of a worker has snapshots, and whether what the last one left of a file was cut off or damaged.
@@ -122,7 +124,11 @@ impl Fate {
             return Faults::default();
         }
         *left -= 1;
-        let mut faults = Faults::aborts((0..self.below(ABORTS_MAX + 1)).map(|_| self.below(TRANSACTIONS)));
+        let mut faults = Faults::default();
+        for _ in 0..=self.below(ABORTS_MAX) {
+            let effect = self.pick(&[Effect::Commit, Effect::Commit, Effect::Publish]);
+            faults.add(effect, self.below(TRANSACTIONS), Fault::Abort);
+        }
         for _ in 0..self.below(3) {
             let effect = self.pick(&Effect::ALL);
             let calls = match effect {

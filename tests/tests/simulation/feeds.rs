@@ -114,7 +114,7 @@ pub(crate) fn course(seed: u64) -> Vec<Coming> {
             }
         }
         sent = maker.events.len();
-        let days = *maker.dice.pick(&[1, 1, 2, 5, 35]);
+        let days = *maker.dice.pick(&[1, 1, 2, 5, 60]);
         for _ in 0..days {
             coming.push(Coming::Close(closed));
             closed = closed.plus(1);

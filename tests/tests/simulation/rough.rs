@@ -23,6 +23,7 @@ const SOMETHING_PERCENT: u64 = 100;
 /// A log in the middle of a run.
 pub(crate) struct Run {
     pub(crate) memory: Memory,
+    pub(crate) shape: Shape,
     /// What the archives have in their tables.
     pub(crate) archives: Vec<(Rc<ArchivePlan>, MadeTables)>,
     /// How many records were delivered, those that came twice included.
@@ -137,7 +138,7 @@ impl Fate {
             }
             archives.push((plan, tables));
         }
-        let run = Run { memory, archives, deliveries: 0 };
+        let run = Run { memory, shape: self.shape, archives, deliveries: 0 };
         let mut going = Going { fate: self, run, pipeline, look, faults: Vec::new() };
         going.go(coming)?;
         let Going { run, faults, .. } = going;

@@ -54,6 +54,18 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// How many partitions tell each partition of a stage that a day has closed.
+    pub(crate) fn upstream(self, stage: &str) -> usize {
+        match stage {
+            "resolve" if self.is_fed => self.feed_partitions as usize * DEPARTMENTS.len(),
+            "resolve" => FEEDS.len(),
+            "fuse" => self.subject_partitions as usize,
+            _ => 1,
+        }
+    }
+}
+
 /// The feeds' topics.
 pub(crate) fn feed_topics() -> Vec<String> {
     DEPARTMENTS.map(|department| format!("feeds.{department}")).into()
@@ -153,12 +165,13 @@ pub(crate) struct Closing {
 
 /// All that the calendar job does to end a day.
 pub(crate) fn closing(memory: &Memory, day: Day, shape: Shape) -> Vec<Closing> {
+    let of = shape.upstream("resolve") as i32;
     let policies_offset = memory.end("policies", 0);
-    let marker = |from: &str, of| DayClosed { day, from: from.to_owned(), of, policies_offset, coverage: vec![] };
+    let marker = |from: &str| DayClosed { day, from: from.to_owned(), of, policies_offset, coverage: vec![] };
     let mut steps = Vec::new();
     if shape.is_fed {
         let topics = feed_topics();
-        let marker = marker("", shape.feed_partitions * topics.len() as i32);
+        let marker = marker("");
         for topic in topics {
             for partition in 0..shape.feed_partitions {
                 steps.push(Closing { topic: topic.clone(), partitions: vec![partition], marker: marker.clone() });
@@ -168,7 +181,7 @@ pub(crate) fn closing(memory: &Memory, day: Day, shape: Shape) -> Vec<Closing> {
         // What normalise would say in every partition of the subjects.
         for feed in FEEDS {
             let partitions = (0..shape.subject_partitions).collect();
-            let (topic, marker) = ("subjects.entries".to_owned(), marker(feed, FEEDS.len() as i32));
+            let (topic, marker) = ("subjects.entries".to_owned(), marker(feed));
             steps.push(Closing { topic, partitions, marker });
         }
     }
