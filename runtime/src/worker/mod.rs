@@ -203,7 +203,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             Polled::Idle => {
                 // The last figures of a burst are told when it is over.
                 self.tell_figures();
-                self.mark_snapshots(false);
+                self.mark_at_rest(false)?;
                 turn = if restored { Turn::Worked } else { Turn::Idle };
             }
         }
@@ -220,6 +220,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             return Ok(());
         }
         let started = Instant::now();
+        self.read_marks(false);
         match self.write_and_commit() {
             Ok(()) => {}
             Err(CloseError::Log(LogError::Abortable(what))) => return self.abort(&what),
@@ -240,15 +241,15 @@ impl<S: Stage, L: Log> Worker<S, L> {
         self.observer.happened(&Happened::Committed(&commit));
         self.figures_stale = true;
         self.tell_figures();
-        self.mark_snapshots(false);
+        self.confirm_marks();
         Ok(())
     }
 
-    /// Commits what is open and marks all snapshots: the end of an orderly run, after which a restart has no tail to read.
+    /// Commits what is open and marks all snapshots: the end of an orderly run, after which a restart has little to
+    /// read.
     pub fn finish(&mut self) -> Result<(), WorkerError> {
         self.close()?;
-        self.mark_snapshots(true);
-        Ok(())
+        self.mark_at_rest(true)
     }
 
     /// Whether something is applied that is not committed yet.

@@ -399,7 +399,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
                 slot.committed = offset;
                 slot.next = offset;
                 if let (Some(snapshots), Some(recorder)) = (&mut self.snapshots, &mut slot.recorder) {
-                    snapshots.restored(&mut self.log, recorder, job.start.committed.unwrap_or(-1));
+                    snapshots.restored(recorder, job.start.committed.unwrap_or(-1));
                 }
             }
             self.log.resume(&job.start.id, offset)?;

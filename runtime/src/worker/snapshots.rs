@@ -4,10 +4,10 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use super::Worker;
 use super::observer::{Happened, Kept};
-use super::slots::Phase;
+use super::slots::{Phase, Slot};
 use super::trust::{CLOCKS_MS, lies_within, marked};
+use super::{Worker, WorkerError};
 use crate::log::{Log, LogError, Start};
 use crate::partitioner::place;
 use crate::snapshot::{
@@ -49,6 +49,8 @@ pub(crate) struct Recorder {
     is_complete: bool,
     /// Whether something was appended since the last mark.
     is_dirty: bool,
+    /// A mark that was read and counts once a commit has shown that nobody else had the partition by then.
+    pending: Option<Mark>,
     marked: Option<Instant>,
     /// When the last mark was made, by the log's clock.
     pub(crate) marked_at_ms: i64,
@@ -99,6 +101,12 @@ impl Recorder {
     /// Forgets what an aborted transaction has written.
     pub(super) fn rolled_back(&mut self) {
         self.block.clear();
+        self.is_dirty |= self.pending.take().is_some();
+    }
+
+    /// Whether a mark waits for a commit.
+    pub(super) const fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// Whether so much was read that it should be written.
@@ -168,6 +176,7 @@ impl Snapshots {
             block: RecordsBlock::default(),
             is_complete: false,
             is_dirty: false,
+            pending: None,
             marked: None,
             marked_at_ms: 0,
         };
@@ -209,9 +218,10 @@ impl Snapshots {
         recorder.is_complete && is_due
     }
 
-    /// Marks a snapshot. Nothing may be open in its partition: so everything below the ends of its sources that is of this
-    /// partition is in the file.
-    pub(super) fn mark<L: Log>(&mut self, log: &mut L, recorder: &mut Recorder, input: i64) -> Result<(), LogError> {
+    /// Reads a mark: everything below the stable ends of its sources that is of this partition is in the file, or comes
+    /// from somebody who has taken the partition over. That nobody has is shown by the next commit, which is refused to a
+    /// worker that is no member any more; only then the mark counts.
+    fn read_mark<L: Log>(log: &mut L, recorder: &mut Recorder, input: i64) -> Result<(), LogError> {
         recorder.marked = Some(Instant::now());
         let at_ms = log.now_ms();
         let mut offsets = Vec::new();
@@ -221,26 +231,23 @@ impl Snapshots {
                 RestoreUntil::Committed => input,
             });
         }
-        self.writer.mark(recorder.file, Mark { at_ms, input, offsets });
+        recorder.pending = Some(Mark { at_ms, input, offsets });
         recorder.is_dirty = false;
-        recorder.marked_at_ms = at_ms;
         Ok(())
     }
 
-    /// A partition is restored: its file is complete from now on.
-    pub(super) fn restored<L: Log>(&mut self, log: &mut L, recorder: &mut Recorder, input: i64) {
-        self.append(recorder, input);
-        recorder.is_complete = true;
-        self.try_mark(log, recorder, input);
+    /// A commit has succeeded since the mark was read. Whether there was one.
+    fn confirm_mark(&mut self, recorder: &mut Recorder) -> bool {
+        let Some(mark) = recorder.pending.take().filter(|_| recorder.is_complete) else { return false };
+        recorder.marked_at_ms = mark.at_ms;
+        self.writer.mark(recorder.file, mark);
+        true
     }
 
-    /// Marks a snapshot if the log answers; otherwise the next time.
-    pub(super) fn try_mark<L: Log>(&mut self, log: &mut L, recorder: &mut Recorder, input: i64) -> bool {
-        let marked = self.mark(log, recorder, input);
-        if let Err(error) = &marked {
-            tracing::debug!("a snapshot gets its mark later: {error}");
-        }
-        marked.is_ok()
+    /// A partition is restored: its file is complete from now on.
+    pub(super) fn restored(&mut self, recorder: &mut Recorder, input: i64) {
+        self.append(recorder, input);
+        (recorder.is_complete, recorder.is_dirty) = (true, true);
     }
 
     /// Nothing more comes for a partition.
@@ -250,10 +257,10 @@ impl Snapshots {
 }
 
 impl<S: Stage, L: Log> Worker<S, L> {
-    /// Marks snapshots between transactions: the one that has waited longest for its mark, so that no commit waits for many,
-    /// or all of them at once.
-    pub(super) fn mark_snapshots(&mut self, all: bool) {
-        let Some(snapshots) = self.snapshots.as_mut().filter(|_| self.open.steps == 0) else { return };
+    /// Reads the marks of snapshots before a commit: of the one that has waited longest, so that no commit waits for many,
+    /// or of all at once.
+    pub(super) fn read_marks(&mut self, all: bool) {
+        let Some(snapshots) = &self.snapshots else { return };
         let at_a_time = if all || snapshots.marks_each_commit() { usize::MAX } else { 1 };
         let due = self.slots.iter_mut().filter(|slot| slot.phase == Phase::Running);
         let mut due: Vec<_> = due
@@ -261,15 +268,43 @@ impl<S: Stage, L: Log> Worker<S, L> {
             .filter(|(recorder, _)| snapshots.is_due(recorder, all))
             .collect();
         due.sort_by_key(|(recorder, _)| recorder.marked_at_ms);
-        let mut is_marked = false;
         for (recorder, input) in due.into_iter().take(at_a_time) {
             // A log that does not answer is not asked again and again.
-            if !snapshots.try_mark(&mut self.log, recorder, input) {
+            if let Err(error) = Snapshots::read_mark(&mut self.log, recorder, input) {
+                tracing::debug!("a snapshot gets its mark later: {error}");
                 break;
             }
-            is_marked = true;
         }
-        if is_marked {
+    }
+
+    /// Marks snapshots while nothing is open: the group's offsets are committed once more as they are, which shows that the
+    /// partitions are still this worker's.
+    pub(super) fn mark_at_rest(&mut self, all: bool) -> Result<(), WorkerError> {
+        if self.open.steps > 0 {
+            return Ok(());
+        }
+        self.read_marks(all);
+        let is_pending = |slot: &&Slot<S::Partition>| slot.recorder.as_ref().is_some_and(Recorder::is_pending);
+        let positions: Vec<_> =
+            self.slots.iter().filter(is_pending).map(|slot| (slot.id.clone(), slot.committed)).collect();
+        if positions.is_empty() {
+            return Ok(());
+        }
+        self.log.begin()?;
+        match self.log.commit(&positions) {
+            Ok(()) => self.confirm_marks(),
+            // They wait for the next commit.
+            Err(LogError::Abortable(_)) => self.log.abort()?,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Writes the marks that were read before the commit that has just succeeded.
+    pub(super) fn confirm_marks(&mut self) {
+        let Some(snapshots) = &mut self.snapshots else { return };
+        let recorders = self.slots.iter_mut().filter_map(|slot| slot.recorder.as_mut());
+        if recorders.map(|recorder| snapshots.confirm_mark(recorder)).fold(false, |any, is_marked| any | is_marked) {
             self.tell_kept();
         }
     }

@@ -111,9 +111,12 @@ impl AlertStage {
     fn find_who_is_due(&mut self, partition: &mut AlertPartition) -> Result<(), String> {
         let Some(calendar) = partition.calendar().filter(|_| !partition.knows_who_is_due()) else { return Ok(()) };
         let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
+        // The calendar may have gone on by several days at once, and nobody knows any more from which day on. Everybody was
+        // looked at when the month began; who is looked at once too often says nothing new.
+        let from = calendar.day.month().first_day();
         partition.find_who_is_due(|state, case| {
             let policy = policies.of(state.household.county())?;
-            next_due_of(&Household::new(state, policy, calendar), case, calendar.day)
+            next_due_of(&Household::new(state, policy, calendar), case, from)
         })
     }
 

@@ -230,6 +230,23 @@ fn a_rule_that_counts_days_is_looked_at_on_the_day() {
     }
 }
 
+#[test]
+fn who_is_due_on_a_day_that_the_calendar_passes_over_is_looked_at_after_a_restart() {
+    let city = City::new();
+    city.close("2025-01-19");
+    for serial in 1..=9_u8 {
+        city.state(&uninsured(u64::from(serial) * 37, 20 + serial % 3));
+    }
+    for on in ["2025-01-31", "2025-02-17"] {
+        city.close(on);
+    }
+    city.run().expect("runs");
+    // The job was away for two days, and closes them with the third.
+    city.close("2025-02-20");
+    city.run().expect("runs");
+    assert_eq!(city.shown(), vec!["R12 Raised L 2025-02-21"; 9]);
+}
+
 /// Topic, partition, key and value.
 type Published = (String, i32, Option<Vec<u8>>, Option<Vec<u8>>);
 
