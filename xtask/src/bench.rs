@@ -146,8 +146,9 @@ fn rounds(only: &[Group]) -> Vec<Round> {
 /// When a program cannot be built, a server cannot be started, or a measurement fails.
 pub fn run(arguments: &BenchArguments) -> Result<()> {
     packages::install(&[packages::BUILD])?;
-    // Built before anything is started: a build would take the processors from what is measured.
-    test::build()?;
+    // Built before anything is started: a build would take the processors from what is measured. What is measured is what a
+    // city runs.
+    test::build("release")?;
     let target = shell::target()?;
     fs::create_dir_all(&target).with_context(|| format!("create {}", target.display()))?;
     // Under the checkout, not under /tmp: that may be memory, and a bench writes gigabytes.
@@ -180,7 +181,7 @@ fn measure(stack: &Stack, arguments: &BenchArguments, round: &Round, folder: &Pa
     let (of_households, of_records) = round.quarters;
     let households = (arguments.households / MIDDLE).saturating_mul(of_households);
     let records = (arguments.records / u64::from(MIDDLE)).saturating_mul(u64::from(of_records));
-    let mut bench = Command::new(shell::target()?.join("fast/backstop"));
+    let mut bench = Command::new(shell::target()?.join("release/backstop"));
     bench
         .current_dir(shell::root()?)
         .args(["bench", "--json", "--brokers", &stack.kafka()?])

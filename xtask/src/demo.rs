@@ -65,7 +65,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<()> {
         return embedded(arguments);
     }
     say("building the services");
-    test::build()?;
+    test::build("fast")?;
     on_servers(arguments)
 }
 

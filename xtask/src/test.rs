@@ -67,7 +67,10 @@ impl Step {
             Self::Tidy => tidy::run(),
             Self::Deploy => deploy_check::all(),
             Self::Deny => deny(),
-            Self::Clippy => run(cargo()?.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+            Self::Clippy => {
+                let everything = ["clippy", "--workspace", "--all-targets", "--features", "runtime/real-servers"];
+                run(cargo()?.args(everything).args(["--", "-D", "warnings"]))
+            }
             Self::Unit => run(cargo()?.args(["test", "--workspace", "--exclude", "proof"])),
             Self::Build => build_for_tests(),
             Self::EndToEnd => end_to_end(),
@@ -120,19 +123,20 @@ fn deny() -> Result<()> {
 
 /// Compiles all that the end-to-end tests need before a server is started for them.
 fn build_for_tests() -> Result<()> {
-    build()?;
+    build("fast")?;
     REAL_TESTS
         .iter()
         .try_for_each(|(arguments, _)| run(cargo()?.args(*arguments).args(["--profile", "fast", "--no-run"])))
 }
 
-/// Builds the services and the command for the tests on real servers, the demo and the benches.
+/// Builds the services and the command: with the profile `fast` for the tests on real servers and the demo, with `release`
+/// for the benches.
 ///
 /// # Errors
 /// When they do not compile.
-pub fn build() -> Result<()> {
+pub fn build(profile: &str) -> Result<()> {
     let packages = ["ingest", "fuse", "alert", "backstop"].map(|package| ["--package", package]);
-    run(cargo()?.args(["build", "--profile", "fast"]).args(packages.as_flattened()))
+    run(cargo()?.args(["build", "--profile", profile]).args(packages.as_flattened()))
 }
 
 fn end_to_end() -> Result<()> {

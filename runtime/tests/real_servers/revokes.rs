@@ -52,8 +52,10 @@ impl Slow {
         let [transaction, transaction_call] = [120, 125].map(Duration::from_secs);
         spec.connection = spec.connection.limited(Limits { transaction, transaction_call, ..Limits::default() });
         let log = KafkaLog::open(&spec, stage.topology()).unwrap();
-        let settings =
-            Settings { bounds: Bounds { records: 1 << 40, bytes: 1 << 40, time: None }, figures_every: None };
+        let settings = Settings {
+            bounds: Bounds { records: 1 << 40, bytes: 1 << 40, time: None, ..Bounds::default() },
+            figures_every: None,
+        };
         let mut slow = Self { worker: Worker::new(stage, log, settings, Box::new(aborts.clone())), aborts };
         slow.apply_all();
         until("a part is published", || city.open_partitions("said") > 0);

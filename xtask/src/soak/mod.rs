@@ -122,7 +122,7 @@ pub fn soak(arguments: &SoakArguments) -> Result<()> {
         instances: arguments.instances,
     };
     say(format!("soak: --kills {} --minutes {} --seed {}", settings.kills, arguments.minutes, settings.seed));
-    test::build()?;
+    test::build("fast")?;
     let folder = shell::target()?.join(format!("stacks/soak-{}", std::process::id()));
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let outcome = run::run(&folder, &settings);
