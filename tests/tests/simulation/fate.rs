@@ -22,6 +22,9 @@ const ABORTS_MAX: u64 = 6;
 /// So many workers are built with calls that fail; those that come after them only work.
 const FAULTY_WORKERS: u64 = 60;
 
+/// Where Linux keeps files in memory.
+const IN_MEMORY: &str = "/dev/shm";
+
 /// What the seed decides; clones draw on.
 #[derive(Clone)]
 pub(crate) struct Fate {
@@ -42,7 +45,9 @@ impl Fate {
             household_partitions: *dice.pick(&[1, 2, 3]),
             sweep: *dice.pick(&[1, 2, 5, 1_000]),
         };
-        let folder = Rc::new(TempDir::new().expect("a folder"));
+        // Thousands of seeds write thousands of small files: in memory, where the system has such a folder.
+        let folder = TempDir::new_in(IN_MEMORY).or_else(|_| TempDir::new());
+        let folder = Rc::new(folder.expect("a folder"));
         Self { dice: Rc::new(RefCell::new(dice)), faulty: Rc::new(RefCell::new(FAULTY_WORKERS)), folder, shape }
     }
 
