@@ -10,13 +10,15 @@ use schemas::{Day, HouseholdCode};
 
 use super::clients::Output;
 use super::fill::Filled;
-use crate::simulate::VILLAGE_HOUSEHOLDS;
+use crate::simulate::{FIRST_VILLAGE, TOWNSHIP_VILLAGES};
 use crate::topic;
 
 /// What alert reads.
 const STATES: &str = "households.states";
 /// Serial numbers of households in a village: the last four digits of a code.
 const SERIALS: u64 = 10_000;
+/// Numbers of villages in a township: the three digits before them.
+const VILLAGES: u64 = 1_000;
 
 /// What the states' topic holds.
 #[derive(Default)]
@@ -56,17 +58,20 @@ impl City {
         self.states.len() as u64 + self.added
     }
 
-    /// Publishes copies of the households under codes of the same villages, until there are so many or the
-    /// villages have no codes left. Returns how many records were written in all.
+    /// Publishes copies of whole villages under other codes of their townships, until there are so many households or the
+    /// townships have no codes left: the villages of a larger city are more, not larger. Returns how many records were
+    /// written in all.
     pub(super) fn grow(&mut self, brokers: &str, households: u64) -> Result<u64> {
         let output = Output::idempotent(brokers)?;
-        let step = u64::from(VILLAGE_HOUSEHOLDS);
-        let rounds = (1..).map(|round| round * step).take_while(|shift| shift + step < SERIALS);
-        // Codes beyond the numbers of a village are those of families that split off, and typing errors.
-        let originals = || self.states.iter().filter(|(code, _)| code.number() % SERIALS <= step);
+        let (first, step) = (u64::from(FIRST_VILLAGE), u64::from(TOWNSHIP_VILLAGES));
+        let rounds = (1..).map(|round| round * step).take_while(|shift| first + shift + step <= VILLAGES);
         let copies = rounds.flat_map(|shift| {
-            originals()
-                .filter_map(move |(code, state)| Some((HouseholdCode::from_number(code.number() + shift).ok()?, state)))
+            self.states.iter().filter_map(move |(code, state)| {
+                // Villages beyond those of the township are typing errors.
+                let is_copied = (first..first + step).contains(&(code.number() / SERIALS % VILLAGES));
+                let copy = HouseholdCode::from_number(code.number() + shift * SERIALS).ok()?;
+                is_copied.then_some((copy, state))
+            })
         });
         let free = copies.filter(|(household, _)| !self.states.contains_key(household));
         let wanted = usize::try_from(households.saturating_sub(self.states.len() as u64))?;

@@ -36,7 +36,7 @@ pub(crate) use city::{City, DayOfFeeds, Settings, Visits};
 pub(crate) use defects::Rates;
 pub(crate) use events::DEPARTMENTS;
 pub(crate) use files::{FeedFiles, FeedReader};
-pub(crate) use places::VILLAGE_HOUSEHOLDS;
+pub(crate) use places::{FIRST_VILLAGE, TOWNSHIP_VILLAGES};
 pub(crate) use sink::FeedRecord;
 pub(crate) use truth::Truth;
 

@@ -8,9 +8,11 @@ use schemas::{Day, HouseholdCode};
 pub(crate) const COUNTIES: [u32; 11] =
     [431_002, 431_003, 431_021, 431_022, 431_023, 431_024, 431_025, 431_026, 431_027, 431_028, 431_081];
 /// Households of a simulated village.
-pub(crate) const VILLAGE_HOUSEHOLDS: u32 = 200;
+const VILLAGE_HOUSEHOLDS: u32 = 200;
 /// Villages of a township.
-const TOWNSHIP_VILLAGES: u32 = 12;
+pub(crate) const TOWNSHIP_VILLAGES: u32 = 12;
+/// The number of its first one.
+pub(crate) const FIRST_VILLAGE: u32 = 200;
 /// Numbers kept for the members of a household, those who join later included.
 pub(crate) const MEMBERS_MAX: u32 = 12;
 /// Households that can split off from one.
@@ -41,7 +43,7 @@ pub(crate) fn household_code(household: u32, branch: u32) -> HouseholdCode {
     let serial = if branch == 0 { local + 1 } else { 1_000 + local * 10 + branch };
     let village_code =
         u64::from(COUNTIES[county(household)]) * 1_000_000 + u64::from(100 + place / TOWNSHIP_VILLAGES) * 1_000;
-    let number = (village_code + u64::from(200 + place % TOWNSHIP_VILLAGES)) * 10_000 + u64::from(serial);
+    let number = (village_code + u64::from(FIRST_VILLAGE + place % TOWNSHIP_VILLAGES)) * 10_000 + u64::from(serial);
     #[expect(clippy::expect_used, reason = "431... times 10^10 has 16 digits for every household of 32 bits")]
     HouseholdCode::from_number(number).expect("16 digits")
 }
