@@ -149,7 +149,7 @@ pub trait Log: PartitionCounts {
     /// How far a partition reaches, of any topic; `since_ms` in milliseconds since 1970-01-01T00:00:00Z.
     fn extent(&mut self, topic: &str, partition: i32, since_ms: i64) -> Result<Extent, LogError>;
 
-    /// The offset of a partition below which everything is decided. It is asked for between transactions, and must not
-    /// take long.
+    /// The offset of a partition below which everything is decided. It is asked for before a commit, when this worker's own
+    /// transaction may be open, and must not take long.
     fn stable_end(&mut self, topic: &str, partition: i32) -> Result<i64, LogError>;
 }

@@ -32,7 +32,7 @@ const QUEUE_FULL_LIMIT: Duration = Duration::from_secs(30);
 /// How long a flush waits before it looks again: shorter steps make the client spin on its clock.
 const FLUSH_STEP: Duration = Duration::from_millis(5);
 
-/// How long a stable offset is waited for between transactions: it is not worth a stall.
+/// How long a stable offset is waited for before a commit: it is not worth a stall.
 const STABLE_END_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The port of one worker.
