@@ -16,13 +16,10 @@ pub trait Hooks: Send {
     /// A record was applied; `outbox` holds what it said from the place `from` on.
     fn applied(&mut self, _: &Record<'_>, _: Step, _outbox: &Outbox, _from: usize) {}
 
-    /// A partition is about to write its changelog.
-    fn flushing(&mut self) {}
-
-    /// It has; `outbox` holds that from the place `from` on.
+    /// A partition has written its changelog; `outbox` holds that from the place `from` on.
     fn flushed(&mut self, _outbox: &Outbox, _from: usize) {}
 
-    /// A partition's changes are committed.
+    /// A partition's changes are not undone any more: they are committed, or about to be.
     fn committed(&mut self) {}
 
     /// A partition's changes are undone.
@@ -120,7 +117,6 @@ impl<S: Stage, H: Hooks> Stage for Hooked<S, H> {
     }
 
     fn flush(&mut self, partition: &mut S::Partition, outbox: &mut Outbox) -> Result<(), StageError> {
-        self.hooks.flushing();
         let from = outbox.len();
         self.stage.flush(partition, outbox)?;
         self.hooks.flushed(outbox, from);

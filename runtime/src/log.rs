@@ -130,10 +130,21 @@ pub trait Log: PartitionCounts {
     /// Publishes all that the outbox holds in the open transaction.
     fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError>;
 
-    /// Puts the group's next offsets into the open transaction and commits it.
-    fn commit(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError>;
+    /// Puts the group's next offsets into the open transaction and begins to commit it. Another one may be opened before its
+    /// outcome is known, which the log orders behind it; it may not be handed in before.
+    fn hand_in(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError>;
 
-    /// Aborts the open transaction.
+    /// What became of the transaction that was handed in: how long its commit took, none while that is not known. With
+    /// `wait` it is waited for.
+    fn outcome(&mut self, wait: bool) -> Result<Option<Duration>, LogError>;
+
+    /// Puts the group's next offsets into the open transaction, commits it and waits for that.
+    fn commit(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        self.hand_in(positions)?;
+        self.outcome(true).map(drop)
+    }
+
+    /// Aborts the open transaction, or the one that was handed in and failed, where no other was opened since.
     fn abort(&mut self) -> Result<(), LogError>;
 
     /// A reader of other partitions.

@@ -193,7 +193,8 @@ pub trait Stage: Send {
     /// partition before its transaction commits.
     fn flush(&mut self, partition: &mut Self::Partition, outbox: &mut Outbox) -> Result<(), StageError>;
 
-    /// The transaction is committed: what changed is so.
+    /// What changed is not undone any more: the transaction is committed, or the log commits it while more is applied. Where
+    /// that fails, the state is thrown away.
     fn committed(&mut self, partition: &mut Self::Partition);
 
     /// The transaction is aborted: what changed since the last commit is undone.

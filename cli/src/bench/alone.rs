@@ -65,7 +65,9 @@ impl Run<'_> {
         let (stop, count) = (Arc::new(Stop::default()), Arc::new(Count::new(self.workers)));
         let connection = Connection::new(&kafka)?;
         let metrics = Arc::new(Metrics::new()?);
-        let spec = WorkerSpec::new(WorkerSettings::default(), connection, metrics, Arc::clone(&stop))?;
+        let mut spec = WorkerSpec::new(WorkerSettings::default(), connection, metrics, Arc::clone(&stop))?;
+        let of_commits = Arc::clone(&count);
+        spec.on_commit = Some(Arc::new(move |commit| of_commits.note(commit)));
         let silence = give_up_on_silence(&stop, &count);
         let counted = |worker: usize| {
             make().map(|inner| {

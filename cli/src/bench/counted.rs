@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use runtime::hooked::Hooks;
 use runtime::kafka::Stop;
 use runtime::stage::{Figures, Outbox, Record, StageError, Step};
-
+use runtime::worker::Commit;
 use schemas::codec;
 use schemas::records::DayClosed;
 
@@ -78,6 +78,17 @@ impl Count {
         self.committed.load(Ordering::Relaxed)
     }
 
+    /// Takes note of a commit that its worker has learnt of.
+    pub(super) fn note(&self, commit: &Commit) {
+        // A transaction in which a worker only waited for the others is none.
+        if commit.records > 0 {
+            let mut found = self.found();
+            found.commits.push(commit.commit_seconds);
+            found.wait = found.wait.max(commit.wait_seconds);
+            found.measured.transactions += 1;
+        }
+    }
+
     /// What was found; to be taken once, at the end.
     pub(super) fn take(&self) -> Found {
         std::mem::take(&mut *self.found())
@@ -101,10 +112,8 @@ pub(super) struct Counted {
     is_here: bool,
     /// When this worker applied its first record.
     begun: Option<Usage>,
-    /// When the open transaction's first record was applied.
-    since: Option<Instant>,
-    /// When the flush before the running commit began.
-    flushing: Option<Instant>,
+    /// Whether the open transaction applied a record.
+    is_open: bool,
 }
 
 impl Counted {
@@ -120,8 +129,7 @@ impl Counted {
             open: Measured::default(),
             is_here: false,
             begun: None,
-            since: None,
-            flushing: None,
+            is_open: false,
         }
     }
 
@@ -161,14 +169,10 @@ impl Counted {
     }
 
     /// The first touched partition of a transaction is told first, and all of what is open is committed then.
-    fn settle(&mut self, flushing: Instant) {
+    fn settle(&mut self) {
         let (now, count) = (Usage::now(), Arc::clone(&self.count));
         let mut found = count.found();
-        found.commits.push(flushing.elapsed().as_secs_f64());
-        let wait = self.since.take().map_or(0.0, |since| since.elapsed().as_secs_f64());
-        found.wait = found.wait.max(wait);
         found.measured.add(&std::mem::take(&mut self.open));
-        found.measured.transactions += 1;
         self.count.committed.store(found.measured.records, Ordering::Relaxed);
         found.workers[self.worker].is_stale = true;
         match (&now, &self.begun) {
@@ -202,7 +206,7 @@ impl Hooks for Counted {
     }
 
     fn applied(&mut self, record: &Record<'_>, step: Step, outbox: &Outbox, from: usize) {
-        self.since.get_or_insert_with(Instant::now);
+        self.is_open = true;
         self.add_said(outbox, from);
         if step == Step::Done {
             self.open.records += 1;
@@ -211,24 +215,20 @@ impl Hooks for Counted {
         }
     }
 
-    fn flushing(&mut self) {
-        self.flushing.get_or_insert_with(Instant::now);
-    }
-
     fn flushed(&mut self, outbox: &Outbox, from: usize) {
         self.add_said(outbox, from);
     }
 
     fn committed(&mut self) {
-        // A transaction in which the worker only waited for the others is none.
-        if let Some(flushing) = self.flushing.take().filter(|_| self.begun.is_some()) {
-            self.settle(flushing);
+        // Of several partitions the first one settles for all.
+        if std::mem::take(&mut self.is_open) {
+            self.settle();
         }
     }
 
     fn rolled_back(&mut self) {
         // Its records come again.
-        (self.open, self.since, self.flushing) = (Measured::default(), None, None);
+        (self.open, self.is_open) = (Measured::default(), false);
     }
 
     fn figures(&self, figures: &Figures) {

@@ -129,12 +129,17 @@ impl Connection {
         config
     }
 
-    /// The producer of a worker.
-    pub(super) fn transactional_producer(&self, identity: &Identity, record_bytes_max: usize) -> ClientConfig {
+    /// A producer of a worker; `name` is that of its transactions.
+    pub(super) fn transactional_producer(
+        &self,
+        identity: &Identity,
+        name: &str,
+        record_bytes_max: usize,
+    ) -> ClientConfig {
         let mut config = self.config();
         config
             .set("client.id", &identity.id)
-            .set("transactional.id", &identity.id)
+            .set("transactional.id", name)
             .set("transaction.timeout.ms", self.limits.transaction.as_millis().to_string())
             .set("message.timeout.ms", self.limits.delivery.as_millis().to_string())
             .set("linger.ms", "20")

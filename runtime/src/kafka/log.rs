@@ -1,5 +1,10 @@
-//! Kafka as one worker sees it: one consumer in a group with static membership, one transactional producer. It
+//! Kafka as one worker sees it: one consumer in a group with static membership, two transactional producers in turn. It
 //! knows no stage.
+//!
+//! While the transaction of one producer is being committed, the other one's is open. Their records come one behind the other in
+//! each partition: nothing of a transaction is sent before the log has everything of the one before it. Their commits come
+//! one after the other, each with the group's offsets: the loop hands none in before the last one has succeeded. Both
+//! producers are begun before the group is joined, so a worker that starts finds nothing undecided of an earlier one.
 //!
 //! A transaction call that times out, or fails in a way that is not known to be harmless, leaves the outcome
 //! unknown: a late `EndTxn` can land on the next transaction. So such a failure is [`LogError::Broken`], and the
@@ -12,9 +17,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer};
 
 use super::clients::{CALL_TIMEOUT, Connection, Identity, explain, explained};
+use super::committer::{Committer, Job, Transactional, failed};
 use super::context::Deliveries;
 use super::group::{Group, list_of};
 use super::reader::{KafkaReader, watermarks_failed};
@@ -29,8 +35,8 @@ use crate::telemetry::Metrics;
 /// How long a full producer queue is waited for before its broker counts as lost.
 const QUEUE_FULL_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a flush waits before it looks again: shorter steps make the client spin on its clock.
-const FLUSH_STEP: Duration = Duration::from_millis(5);
+/// What the name of a worker's second producer ends with.
+const SECOND: &str = ".2";
 
 /// How long a stable offset is waited for before a commit: it is not worth a stall.
 const STABLE_END_TIMEOUT: Duration = Duration::from_millis(100);
@@ -40,7 +46,11 @@ pub struct KafkaLog {
     connection: Connection,
     identity: Identity,
     group: Group,
-    producer: BaseProducer<Deliveries>,
+    /// Two, of which one has the open transaction.
+    producers: [Arc<Transactional>; 2],
+    /// Whose transaction is open, or was opened last.
+    current: usize,
+    committer: Committer,
     outputs: Vec<String>,
     counts: BTreeMap<String, i32>,
     watch: Watch,
@@ -62,10 +72,11 @@ impl KafkaLog {
         let connection = &spec.connection;
         let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
         let group = Group::new(connection, identity, &spec.metrics)?;
-        let producer: BaseProducer<Deliveries> = connection
-            .transactional_producer(identity, spec.settings.record_bytes_max)
-            .create_with_context(Deliveries::default())
-            .map_err(refused)?;
+        let producer = |name: &str| {
+            let config = connection.transactional_producer(identity, name, spec.settings.record_bytes_max);
+            config.create_with_context(Deliveries::default()).map(Arc::new).map_err(refused)
+        };
+        let producers = [producer(&identity.id)?, producer(&format!("{}{SECOND}", identity.id))?];
         let metadata = group.metadata()?;
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
         let counts = topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as i32)).collect();
@@ -73,7 +84,9 @@ impl KafkaLog {
             connection: connection.clone(),
             identity: identity.clone(),
             group,
-            producer,
+            producers,
+            current: 0,
+            committer: Committer::spawn(&identity.id, spec.watchdog.watch(&identity.id))?,
             outputs: topology.outputs.clone(),
             counts,
             watch,
@@ -87,27 +100,28 @@ impl KafkaLog {
                 absent.join(", ")
             )));
         }
-        let armed = log.watch.arm();
-        log.producer
-            .init_transactions(connection.limits().transaction_call)
-            .map_err(|error| LogError::Broken(format!("transactions cannot be begun: {}", explained(&error))))?;
-        drop(armed);
+        log.init_transactions()?;
         let inputs: Vec<&str> = topology.inputs.iter().map(String::as_str).collect();
         log.group.subscribe(&inputs)?;
         Ok(log)
     }
 
-    /// Waits until everything is delivered. The client's own flush looks again only every 100 ms where, as here,
-    /// deliveries that succeed are not reported, which would make that the least that a commit takes.
-    fn flush(&self) -> Result<(), LogError> {
-        let (started, limit) = (Instant::now(), self.connection.limits().transaction_call);
-        loop {
-            match self.producer.flush(FLUSH_STEP) {
-                Ok(()) => return Ok(()),
-                Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)) if started.elapsed() < limit => {}
-                Err(error) => return Err(self.failed("flush", &error)),
-            }
-        }
+    /// Fences former workers of the same identity and ends what they have left open.
+    fn init_transactions(&self) -> Result<(), LogError> {
+        let _armed = self.watch.arm();
+        let limit = self.connection.limits().transaction_call;
+        let [first, second] = &self.producers;
+        // Each waits for the brokers, so they do it beside each other.
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| second.init_transactions(limit));
+            let first = first.init_transactions(limit);
+            first.and(second.join().unwrap_or(Err(KafkaError::Canceled)))
+        })
+        .map_err(|error| LogError::Broken(format!("transactions cannot be begun: {}", explained(&error))))
+    }
+
+    fn producer(&self) -> &Transactional {
+        &self.producers[self.current]
     }
 
     /// What ends the process if a call hangs.
@@ -118,18 +132,6 @@ impl KafkaLog {
     /// The consumer, for what only Kafka knows.
     pub(super) fn group(&self) -> &Group {
         &self.group
-    }
-
-    /// What a failed transaction call means.
-    fn failed(&self, call: &str, error: &KafkaError) -> LogError {
-        match (error, self.producer.context().too_large()) {
-            // After an abort the same record would come again, and for ever.
-            (_, Some(too_large)) => LogError::Halt(too_large.explained()),
-            (KafkaError::Transaction(inner), None) if inner.txn_requires_abort() => {
-                LogError::Abortable(format!("{call}: {inner}"))
-            }
-            _ => LogError::Broken(format!("{call}: {}", explained(error))),
-        }
     }
 
     /// Who tells of partitions that are held up.
@@ -153,14 +155,14 @@ impl KafkaLog {
         }
         let started = Instant::now();
         loop {
-            let (error, again) = match self.producer.send(message) {
+            let (error, again) = match self.producer().send(message) {
                 Ok(()) => return Ok(()),
                 Err(failed) => failed,
             };
             match error.rdkafka_error_code() {
                 // A full queue is backpressure, not an error: the producer gets time to empty it.
                 Some(RDKafkaErrorCode::QueueFull) if started.elapsed() < QUEUE_FULL_LIMIT => {
-                    self.producer.poll(Duration::from_millis(10));
+                    self.producer().poll(Duration::from_millis(10));
                     message = again;
                 }
                 Some(code @ RDKafkaErrorCode::MessageSizeTooLarge) => {
@@ -209,34 +211,37 @@ impl Log for KafkaLog {
     }
 
     fn begin(&mut self) -> Result<(), LogError> {
-        self.producer.begin_transaction().map_err(|error| self.failed("begin", &error))
+        self.current = 1 - self.current;
+        self.producer().begin_transaction().map_err(|error| failed(self.producer(), "begin", &error))
     }
 
     fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError> {
+        self.committer.flushed()?;
         let mut headers = Vec::new();
         for index in 0..outbox.len() {
             let Some(record) = outbox.get(index, &mut headers) else { break };
             self.send(&record, &headers)?;
         }
-        self.producer.poll(Duration::ZERO);
+        self.producer().poll(Duration::ZERO);
         Ok(())
     }
 
-    fn commit(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
-        let _armed = self.watch.arm();
-        let list = list_of(positions)?;
-        let group = self.group.membership()?;
-        let limit = self.connection.limits().transaction_call;
-        self.flush()?;
-        self.producer
-            .send_offsets_to_transaction(&list, &group, limit)
-            .map_err(|error| self.failed("offsets", &error))?;
-        self.producer.commit_transaction(limit).map_err(|error| self.failed("commit", &error))
+    fn hand_in(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        self.committer.start(Job {
+            producer: Arc::clone(&self.producers[self.current]),
+            offsets: list_of(positions)?,
+            group: self.group.membership()?,
+            limit: self.connection.limits().transaction_call,
+        })
+    }
+
+    fn outcome(&mut self, wait: bool) -> Result<Option<Duration>, LogError> {
+        self.committer.outcome(wait)
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
         let _armed = self.watch.arm();
-        let (producer, limit) = (&self.producer, self.connection.limits().transaction_call);
+        let (producer, limit) = (self.producer(), self.connection.limits().transaction_call);
         let done = AtomicBool::new(false);
         // An abort waits until the delivery reports of purged records are taken, which only a poll does.
         std::thread::scope(|scope| {
@@ -257,7 +262,7 @@ impl Log for KafkaLog {
     }
 
     fn cluster(&mut self) -> Result<String, LogError> {
-        let cluster = self.producer.client().fetch_cluster_id(CALL_TIMEOUT);
+        let cluster = self.producer().client().fetch_cluster_id(CALL_TIMEOUT);
         cluster.ok_or_else(|| LogError::Broken("the cluster does not say its id".to_owned()))
     }
 
@@ -268,14 +273,14 @@ impl Log for KafkaLog {
     fn extent(&mut self, topic: &str, partition: i32, since_ms: i64) -> Result<Extent, LogError> {
         let failed = |error: KafkaError| watermarks_failed(topic, partition, &error);
         let (earliest, end) =
-            self.producer.client().fetch_watermarks(topic, partition, CALL_TIMEOUT).map_err(failed)?;
+            self.producer().client().fetch_watermarks(topic, partition, CALL_TIMEOUT).map_err(failed)?;
         let first_since = self.group.first_since(topic, partition, since_ms)?;
         Ok(Extent { earliest, end, first_since })
     }
 
     fn stable_end(&mut self, topic: &str, partition: i32) -> Result<i64, LogError> {
         // The producer's connections wait for no fetch, and its view is the default one: committed records only.
-        let watermarks = self.producer.client().fetch_watermarks(topic, partition, STABLE_END_TIMEOUT);
+        let watermarks = self.producer().client().fetch_watermarks(topic, partition, STABLE_END_TIMEOUT);
         watermarks.map(|(_, end)| end).map_err(|error| watermarks_failed(topic, partition, &error))
     }
 }

@@ -1,6 +1,7 @@
 //! The one loop on Kafka. It knows no stage: a service hands it a factory.
 
 mod clients;
+mod committer;
 mod context;
 mod group;
 mod limits;

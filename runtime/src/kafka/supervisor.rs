@@ -11,7 +11,7 @@ use super::watchdog::Watchdog;
 use crate::config::WorkerSettings;
 use crate::snapshot::SnapshotSettings;
 use crate::stage::Stage;
-use crate::telemetry::{Metrics, Waiting, WorkerObserver};
+use crate::telemetry::{Metrics, OnCommit, Waiting, WorkerObserver};
 use crate::worker::{Settings, Worker, WorkerError};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -76,6 +76,8 @@ pub struct WorkerSpec {
     pub(crate) watchdog: Watchdog,
     /// When it ends.
     pub stop: Arc<Stop>,
+    /// Who is told of each commit beside the metrics.
+    pub on_commit: Option<OnCommit>,
 }
 
 impl WorkerSpec {
@@ -87,7 +89,7 @@ impl WorkerSpec {
         stop: Arc<Stop>,
     ) -> std::io::Result<Self> {
         let watchdog = Watchdog::spawn(WATCHDOG_LIMIT)?;
-        Ok(Self { index: 0, settings, connection, metrics, watchdog, stop })
+        Ok(Self { index: 0, settings, connection, metrics, watchdog, stop, on_commit: None })
     }
 
     /// The same for another worker of the process.
@@ -165,7 +167,7 @@ pub(crate) fn keep_going(
 
 fn attempt<S: Stage>(spec: &WorkerSpec, stage: S, id: &str, link: &Link) -> Result<(), WorkerError> {
     let topology = stage.topology().clone();
-    let observer = WorkerObserver::new(Arc::clone(&spec.metrics), topology.stage, id);
+    let observer = WorkerObserver::new(Arc::clone(&spec.metrics), topology.stage, id, spec.on_commit.clone());
     let log = KafkaLog::open(spec, &topology)?;
     let watch = log.watch();
     link.connected();

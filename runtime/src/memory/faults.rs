@@ -66,12 +66,24 @@ impl Fault {
     }
 }
 
-/// Which calls of a port fail.
+/// How a commit takes its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delay {
+    /// So many times the log does not know its outcome yet.
+    pub looks: u32,
+    /// Whether it takes effect when the port is thrown away before it was known.
+    pub lands: bool,
+}
+
+/// Which calls of a port fail, and which of its commits take their time.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     /// By effect and ordinal of its call, from 0.
     chosen: BTreeMap<(Effect, u64), Fault>,
     calls: BTreeMap<Effect, u64>,
+    /// By ordinal of the commit, from 0.
+    delays: BTreeMap<u64, Delay>,
+    commits: u64,
 }
 
 impl Faults {
@@ -85,6 +97,18 @@ impl Faults {
     /// Chooses one more: the call of an effect with this ordinal, from 0.
     pub fn add(&mut self, effect: Effect, ordinal: u64, fault: Fault) {
         self.chosen.insert((effect, ordinal), fault);
+    }
+
+    /// Lets the commit with this ordinal, from 0, take its time.
+    pub fn delay(&mut self, ordinal: u64, delay: Delay) {
+        self.delays.insert(ordinal, delay);
+    }
+
+    /// How the next commit takes its time, if it does.
+    pub(super) fn next_delay(&mut self) -> Option<Delay> {
+        let delay = self.delays.remove(&self.commits);
+        self.commits += 1;
+        delay
     }
 
     /// The fault of the next call of an effect, if it has one.

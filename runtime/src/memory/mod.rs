@@ -32,7 +32,7 @@ use std::rc::Rc;
 pub use archive::ArchiveOptions;
 pub use aside::{ASIDE, aside};
 pub use consumer::Order;
-pub use faults::{Effect, Fault, Faults};
+pub use faults::{Delay, Effect, Fault, Faults};
 pub use pipeline::{Pipeline, StageOptions, WorkerId};
 pub use port::{MemoryPort, MemoryReader};
 pub use store::{Keep, TopicSettings};

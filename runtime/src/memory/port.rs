@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::consumer::{Consumer, Order};
-use super::faults::{Effect, Faults};
+use super::faults::{Delay, Effect, Faults};
 use super::group::Member;
 use super::store::{Store, Stored};
 use crate::log::{Extent, Log, LogError, Polled, Read, Reader, Start, Until};
@@ -18,13 +18,54 @@ pub struct MemoryPort {
     consumer: Consumer,
     outputs: Vec<String>,
     /// What the open transaction holds; none while there is no transaction.
-    staged: Option<Vec<(String, i32, Stored)>>,
+    staged: Option<Staged>,
+    /// A transaction whose commit takes its time.
+    in_flight: Option<InFlight>,
+    /// Whether a commit has taken effect of which the loop has not learnt yet.
+    is_committed: bool,
+}
+
+/// Topic, partition and record of each that a transaction holds.
+type Staged = Vec<(String, i32, Stored)>;
+
+/// A transaction on its way.
+#[derive(Debug)]
+struct InFlight {
+    staged: Staged,
+    positions: Vec<(PartitionId, i64)>,
+    delay: Delay,
+}
+
+impl Drop for MemoryPort {
+    fn drop(&mut self) {
+        if let Some(InFlight { staged, positions, .. }) = self.in_flight.take_if(|in_flight| in_flight.delay.lands) {
+            // One that the group refuses does not take effect, and nobody learns of it.
+            let _ = commit(&mut self.consumer, &mut Some(staged), &positions);
+        }
+    }
+}
+
+/// Makes a transaction's records and offsets visible; it stays staged where the group refuses it.
+fn commit(
+    consumer: &mut Consumer,
+    staged: &mut Option<Staged>,
+    positions: &[(PartitionId, i64)],
+) -> Result<(), LogError> {
+    consumer.may_commit(positions.iter().map(|(id, _)| id))?;
+    let mut store = consumer.store.borrow_mut();
+    for (topic, partition, record) in staged.take().ok_or_else(no_transaction)? {
+        store.append(&topic, partition, record);
+    }
+    for (id, offset) in positions {
+        store.commit(&consumer.group, &id.topic, id.partition, *offset, "");
+    }
+    Ok(())
 }
 
 impl MemoryPort {
     pub(super) fn new(store: Rc<RefCell<Store>>, topology: &Topology, order: Order, faults: Faults) -> Self {
         let consumer = Consumer::join(store, topology.stage, &topology.inputs, order, faults);
-        Self { consumer, outputs: topology.outputs.clone(), staged: None }
+        Self { consumer, outputs: topology.outputs.clone(), staged: None, in_flight: None, is_committed: false }
     }
 
     pub(super) fn member(&self) -> Member {
@@ -125,19 +166,46 @@ impl Log for MemoryPort {
         Err(fault.error(Effect::Publish))
     }
 
-    fn commit(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+    fn hand_in(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        if self.in_flight.is_some() || self.is_committed {
+            return Err(LogError::Halt("a transaction is on its way already".to_owned()));
+        }
+        if self.staged.is_none() {
+            return Err(no_transaction());
+        }
+        let delay = self.consumer.faults.borrow_mut().next_delay();
+        if let Some(delay) = delay
+            && let Some(staged) = self.staged.take()
+        {
+            self.in_flight = Some(InFlight { staged, positions: positions.to_vec(), delay });
+            return Ok(());
+        }
         let Self { consumer, staged, .. } = self;
-        consumer.effect(Effect::Commit, |consumer| {
-            consumer.may_commit(positions.iter().map(|(id, _)| id))?;
-            let mut store = consumer.store.borrow_mut();
-            for (topic, partition, record) in staged.take().ok_or_else(no_transaction)? {
-                store.append(&topic, partition, record);
-            }
-            for (id, offset) in positions {
-                store.commit(&consumer.group, &id.topic, id.partition, *offset, "");
-            }
-            Ok(())
-        })
+        consumer.effect(Effect::Commit, |consumer| commit(consumer, staged, positions))?;
+        self.is_committed = true;
+        Ok(())
+    }
+
+    fn outcome(&mut self, wait: bool) -> Result<Option<Duration>, LogError> {
+        if std::mem::take(&mut self.is_committed) {
+            return Ok(Some(Duration::ZERO));
+        }
+        let Some(in_flight) = &mut self.in_flight else {
+            return Err(LogError::Halt("no transaction is on its way".to_owned()));
+        };
+        if !wait && in_flight.delay.looks > 0 {
+            in_flight.delay.looks -= 1;
+            return Ok(None);
+        }
+        let Some(InFlight { staged, positions, .. }) = self.in_flight.take() else { return Ok(None) };
+        let mut staged = Some(staged);
+        let consumer = &mut self.consumer;
+        let committed = consumer.effect(Effect::Commit, |consumer| commit(consumer, &mut staged, &positions));
+        if self.staged.is_none() {
+            // One that failed can be aborted; where the next one is open already there is no way back.
+            self.staged = staged;
+        }
+        committed.map(|()| Some(Duration::ZERO))
     }
 
     fn abort(&mut self) -> Result<(), LogError> {

@@ -124,11 +124,6 @@ impl RecordsBlock {
         self.bytes.extend_from_slice(value.unwrap_or_default());
     }
 
-    /// Whether it holds nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// Whether it is large enough to be closed.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.len() >= BLOCK_BYTES

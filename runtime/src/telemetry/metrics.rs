@@ -259,7 +259,7 @@ impl Metrics {
 }
 
 fn commit_seconds(registry: &Registry) -> Result<HistogramVec, MetricsError> {
-    let help = "From the first flush to the end of a commit.";
+    let help = "From when a transaction was handed in to the end of its commit.";
     let options = HistogramOpts::new("backstop_commit_seconds", help).buckets(COMMIT_SECONDS.to_vec());
     let metric = HistogramVec::new(options, &["stage"])?;
     registry.register(Box::new(metric.clone()))?;

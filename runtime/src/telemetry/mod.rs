@@ -14,7 +14,7 @@ pub use metrics::{Metrics, MetricsError};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LogSettings};
-use crate::worker::{Happened, Observer};
+use crate::worker::{Commit, Happened, Observer};
 
 /// Log lines could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +47,16 @@ pub(crate) struct WorkerObserver {
     stage: &'static str,
     worker: String,
     was_ready: bool,
+    also_told: Option<OnCommit>,
 }
 
+/// What is called with each commit.
+pub type OnCommit = Arc<dyn Fn(&Commit) + Send + Sync>;
+
 impl WorkerObserver {
-    pub(crate) fn new(metrics: Arc<Metrics>, stage: &'static str, worker: &str) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>, stage: &'static str, worker: &str, also_told: Option<OnCommit>) -> Self {
         metrics.set_ready(worker, false);
-        Self { metrics, stage, worker: worker.to_owned(), was_ready: false }
+        Self { metrics, stage, worker: worker.to_owned(), was_ready: false, also_told }
     }
 }
 
@@ -63,6 +67,9 @@ impl Observer for WorkerObserver {
                 // A clock for metrics only; no decision reads it.
                 let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
                 self.metrics.committed(self.stage, &self.worker, commit, now_ms);
+                if let Some(also_told) = &self.also_told {
+                    also_told(commit);
+                }
             }
             Happened::Aborted(why) => {
                 tracing::warn!(worker = self.worker, "a transaction was aborted and is done again: {why}");

@@ -8,6 +8,7 @@ mod observer;
 mod restore;
 mod slots;
 mod snapshots;
+mod transactions;
 mod trust;
 
 use std::time::{Duration, Instant};
@@ -21,17 +22,17 @@ use crate::stage::{Figures, Need, Outbox, PartitionId, Record, Stage, StageError
 use restore::Restores;
 use slots::{Phase, Slot, Slots};
 use snapshots::Snapshots;
+use transactions::{InFlight, Open};
 
 /// How long one record may be worked on (a sweep over every household) before the log is polled again: far below
 /// Kafka's `max.poll.interval.ms` of 300 s.
 const SWEEP_WITHOUT_POLL: Duration = Duration::from_secs(10);
 /// How long the loop waits for records of the reference topic which an input record says are there.
 const REFERENCE_WAIT: Duration = Duration::from_mins(1);
+/// While a commit is on its way and nothing comes, the loop looks so often what became of it.
+const OUTCOME_WAIT: Duration = Duration::from_millis(5);
 /// The clock is read once in this many records.
 const RECORDS_PER_CLOCK: usize = 32;
-/// After so many aborts without a commit the worker is built anew.
-const ABORTS_IN_A_ROW_MAX: u32 = 10;
-
 /// When a transaction closes: at whichever comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -103,17 +104,6 @@ pub enum Turn {
     Idle,
 }
 
-/// The open transaction.
-#[derive(Debug, Default)]
-struct Open {
-    /// Whether the log has been told to begin.
-    begun: bool,
-    /// Calls of `apply`; more than records where a record takes several.
-    steps: usize,
-    since: Option<Instant>,
-    commit: Commit,
-}
-
 /// What became of a record within a poll.
 enum Visit {
     Done,
@@ -132,6 +122,8 @@ pub struct Worker<S: Stage, L: Log> {
     slots: Slots<S::Partition>,
     outbox: Outbox,
     open: Open,
+    /// The transaction before the open one, while it is being committed.
+    in_flight: Option<InFlight>,
     restores: Restores<L::Reader>,
     /// None where no snapshots are kept.
     snapshots: Option<Snapshots>,
@@ -158,6 +150,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             slots: Slots::default(),
             outbox: Outbox::default(),
             open: Open::default(),
+            in_flight: None,
             restores: Restores::default(),
             snapshots: None,
             reference: None,
@@ -189,8 +182,11 @@ impl<S: Stage, L: Log> Worker<S, L> {
     pub fn turn(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
         let restored = self.advance_restores(wait)?;
         let wait = if self.restores.is_idle() { self.poll_wait(wait) } else { Duration::ZERO };
-        let Self { stage, log, slots, outbox, open, learned, .. } = self;
-        let polled = log.poll(wait, |record| visit(stage, slots, outbox, open, *learned, record))?;
+        let Self { stage, log, slots, outbox, open, in_flight, learned, .. } = self;
+        let polled = log.poll(wait, |record| {
+            transactions::seal(stage, slots, in_flight);
+            visit(stage, slots, outbox, open, *learned, record)
+        })?;
         let mut turn = Turn::Worked;
         let of_record = matches!(polled, Polled::Record(_));
         self.flows = of_record;
@@ -208,41 +204,14 @@ impl<S: Stage, L: Log> Worker<S, L> {
             }
         }
         // The clock is not read for every record; it is read whenever a poll brought something else, or nothing.
-        if self.is_due(!of_record || self.open.steps.is_multiple_of(RECORDS_PER_CLOCK)) {
-            self.close()?;
+        let looks_up = !of_record || self.open.steps.is_multiple_of(RECORDS_PER_CLOCK);
+        if looks_up {
+            self.settle(false)?;
+        }
+        if self.is_due(looks_up) {
+            self.hand_in()?;
         }
         Ok(turn)
-    }
-
-    /// Commits what is open: what a driver calls when nothing more comes, and the end of a drain.
-    pub fn close(&mut self) -> Result<(), WorkerError> {
-        if self.open.steps == 0 {
-            return Ok(());
-        }
-        let started = Instant::now();
-        self.read_marks(false);
-        match self.write_and_commit() {
-            Ok(()) => {}
-            Err(CloseError::Log(LogError::Abortable(what))) => return self.abort(&what),
-            Err(CloseError::Log(error)) => return Err(error.into()),
-            Err(CloseError::Stage(error)) => return Err(error.into()),
-        }
-        for slot in self.slots.touched() {
-            self.stage.committed(&mut slot.state);
-            slot.committed = slot.next;
-            slot.touched = false;
-            if let (Some(snapshots), Some(recorder)) = (&mut self.snapshots, &mut slot.recorder) {
-                snapshots.append(recorder, slot.committed);
-            }
-        }
-        self.aborts_in_a_row = 0;
-        let mut commit = std::mem::take(&mut self.open).commit;
-        commit.commit_seconds = started.elapsed().as_secs_f64();
-        self.observer.happened(&Happened::Committed(&commit));
-        self.figures_stale = true;
-        self.tell_figures();
-        self.confirm_marks();
-        Ok(())
     }
 
     /// Commits what is open and marks all snapshots: the end of an orderly run, after which a restart has little to
@@ -254,7 +223,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
 
     /// Whether something is applied that is not committed yet.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.steps > 0
+        self.open.steps > 0 || self.in_flight.is_some()
     }
 
     /// The figures of all owned partitions that are ready.
@@ -278,6 +247,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
     }
 
     fn poll_wait(&self, wait: Duration) -> Duration {
+        let wait = if self.in_flight.is_some() { wait.min(OUTCOME_WAIT) } else { wait };
         match (self.open.since, self.settings.bounds.time) {
             (Some(since), Some(time)) => wait.min(time.saturating_sub(since.elapsed())),
             _ => wait,
@@ -304,13 +274,14 @@ impl<S: Stage, L: Log> Worker<S, L> {
         let aborts = self.aborts;
         let mut fresh = need.is_some();
         loop {
-            let Self { stage, slots, outbox, open, .. } = self;
+            let Self { stage, slots, outbox, open, in_flight, .. } = self;
+            transactions::seal(stage, slots, in_flight);
             let Some(slot) = slots.get(&id) else { return Ok(()) };
             let step = held.with(|record| step(stage, slot, outbox, open, record, fresh))?;
             fresh = false;
             self.hand_over()?;
             if step == Step::More && self.is_due(true) {
-                self.close()?;
+                self.hand_in()?;
             }
             // After an abort the rewind brings the record again.
             if step == Step::Done || self.aborts != aborts {
@@ -320,70 +291,6 @@ impl<S: Stage, L: Log> Worker<S, L> {
                 return Ok(self.log.rewind(&[(id, held.offset())])?);
             }
         }
-    }
-
-    /// Hands the outbox to the log when it holds enough.
-    fn hand_over(&mut self) -> Result<(), WorkerError> {
-        if self.outbox.bytes() < self.settings.bounds.outbox_bytes {
-            return Ok(());
-        }
-        match self.publish() {
-            Ok(()) => Ok(()),
-            Err(LogError::Abortable(what)) => self.abort(&what),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn publish(&mut self) -> Result<(), LogError> {
-        if !self.open.begun {
-            self.log.begin()?;
-            self.open.begun = true;
-        }
-        self.log.publish(&self.outbox)?;
-        self.open.commit.published += self.outbox.len() as u64;
-        self.open.commit.published_bytes += self.outbox.bytes() as u64;
-        self.outbox.clear();
-        Ok(())
-    }
-
-    fn write_and_commit(&mut self) -> Result<(), CloseError> {
-        for slot in self.slots.touched() {
-            let before = self.outbox.len();
-            self.stage.flush(&mut slot.state, &mut self.outbox).map_err(CloseError::Stage)?;
-            if let Some(recorder) = &mut slot.recorder {
-                recorder.take_published(&self.outbox, before);
-            }
-        }
-        self.publish().map_err(CloseError::Log)?;
-        let positions: Vec<_> = self.slots.touched().map(|slot| (slot.id.clone(), slot.next)).collect();
-        self.log.commit(&positions).map_err(CloseError::Log)
-    }
-
-    /// Undoes the open transaction: the log aborts, the states roll back, the input is read again from the commit.
-    fn abort(&mut self, why: &str) -> Result<(), WorkerError> {
-        self.aborts += 1;
-        self.aborts_in_a_row += 1;
-        if self.aborts_in_a_row > ABORTS_IN_A_ROW_MAX {
-            return Err(WorkerError::Rebuild(format!("{} aborts in a row, the last: {why}", self.aborts_in_a_row)));
-        }
-        if self.open.begun {
-            self.log.abort()?;
-        }
-        self.outbox.clear();
-        self.open = Open::default();
-        let mut positions = Vec::new();
-        for slot in self.slots.touched() {
-            self.stage.rolled_back(&mut slot.state);
-            if let Some(recorder) = &mut slot.recorder {
-                recorder.rolled_back();
-            }
-            slot.touched = false;
-            slot.next = slot.committed;
-            positions.push((slot.id.clone(), slot.committed));
-        }
-        self.log.rewind(&positions)?;
-        self.observer.happened(&Happened::Aborted(why));
-        Ok(())
     }
 
     /// Reads the reference topic up to what is needed.
@@ -436,12 +343,6 @@ impl<S: Stage, L: Log> Worker<S, L> {
             self.observer.happened(&Happened::Figures(&figures));
         }
     }
-}
-
-/// Why a transaction did not commit.
-enum CloseError {
-    Log(LogError),
-    Stage(StageError),
 }
 
 /// One call of `apply`, with the books of slot and transaction kept. `fresh`: the record's first one.

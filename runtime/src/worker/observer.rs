@@ -13,8 +13,10 @@ pub struct Commit {
     pub published: u64,
     /// Key, value and header bytes published.
     pub published_bytes: u64,
-    /// From the first flush to the end of the commit, in seconds.
+    /// From when it was handed in to the end of the commit, in seconds.
     pub commit_seconds: f64,
+    /// From its first record until its commit was known, in seconds: so long what it says has waited at most.
+    pub wait_seconds: f64,
     /// The timestamp of the newest record applied, in milliseconds since 1970-01-01T00:00:00Z.
     pub newest_timestamp_ms: i64,
 }

@@ -205,8 +205,12 @@ impl<S: Stage, L: Log> Worker<S, L> {
                 snapshots.close(&recorder);
             }
         }
-        if lost && self.open.steps > 0 {
-            self.abort("partitions were lost to another worker")?;
+        if lost {
+            // Undoing takes in only what is still owned.
+            self.settle(true)?;
+            if self.open.steps > 0 {
+                self.abort("partitions were lost to another worker")?;
+            }
         }
         self.log.release(ids)?;
         self.figures_stale = true;
@@ -368,7 +372,8 @@ impl<S: Stage, L: Log> Worker<S, L> {
                 if let (Some(snapshots), Some(recorder)) = (snapshots.as_mut(), &mut slot.recorder) {
                     recorder.take_restored(record);
                     if recorder.is_full() {
-                        snapshots.append(recorder, job.start.committed.unwrap_or(-1));
+                        recorder.seal(job.start.committed.unwrap_or(-1));
+                        snapshots.append(recorder);
                     }
                 }
             }

@@ -45,6 +45,8 @@ pub(crate) struct Recorder {
     sources: Vec<Recorded>,
     /// What the open transaction has written, or a restore has read.
     block: RecordsBlock,
+    /// The same of the transaction that is being committed: closed, and empty where it has written nothing.
+    sealed: Vec<u8>,
     /// Whether everything below the sources' ends is in the file: no mark before that, and none after a block was lost.
     is_complete: bool,
     /// Whether something was appended since the last mark.
@@ -96,6 +98,11 @@ impl Recorder {
         if let Some(place) = position(&self.sources, |row| is_of(&row.source, record)) {
             self.block.push(place, record.key, record.value);
         }
+    }
+
+    /// What was recorded waits to be written. `input` is the offset that the input is committed up to with it.
+    pub(super) fn seal(&mut self, input: i64) {
+        self.sealed = self.block.close(input);
     }
 
     /// Forgets what an aborted transaction has written.
@@ -174,6 +181,7 @@ impl Snapshots {
             identity,
             sources,
             block: RecordsBlock::default(),
+            sealed: Vec::new(),
             is_complete: false,
             is_dirty: false,
             pending: None,
@@ -191,13 +199,13 @@ impl Snapshots {
         recorder.block.clear();
     }
 
-    /// Writes what was recorded: it is committed. `input` is the committed input offset.
-    pub(super) fn append(&mut self, recorder: &mut Recorder, input: i64) {
-        if recorder.block.is_empty() {
+    /// Writes what was recorded and sealed: it is committed.
+    pub(super) fn append(&mut self, recorder: &mut Recorder) {
+        if recorder.sealed.is_empty() {
             return;
         }
         recorder.is_dirty = true;
-        if !self.writer.append(recorder.file, recorder.block.close(input)) && recorder.is_complete {
+        if !self.writer.append(recorder.file, std::mem::take(&mut recorder.sealed)) && recorder.is_complete {
             recorder.is_complete = false;
             tracing::warn!("the disk is too slow for snapshots: one gets no more marks until it is restored again");
         }
@@ -246,7 +254,8 @@ impl Snapshots {
 
     /// A partition is restored: its file is complete from now on.
     pub(super) fn restored(&mut self, recorder: &mut Recorder, input: i64) {
-        self.append(recorder, input);
+        recorder.seal(input);
+        self.append(recorder);
         (recorder.is_complete, recorder.is_dirty) = (true, true);
     }
 
@@ -277,10 +286,10 @@ impl<S: Stage, L: Log> Worker<S, L> {
         }
     }
 
-    /// Marks snapshots while nothing is open: the group's offsets are committed once more as they are, which shows that the
+    /// Marks snapshots while nothing is open or being committed: the group's offsets are committed once more as they are, which shows that the
     /// partitions are still this worker's.
     pub(super) fn mark_at_rest(&mut self, all: bool) -> Result<(), WorkerError> {
-        if self.open.steps > 0 {
+        if self.is_open() {
             return Ok(());
         }
         self.read_marks(all);

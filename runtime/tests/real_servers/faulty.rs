@@ -54,12 +54,16 @@ impl Log for Faulty {
         self.log.publish(outbox)
     }
 
-    fn commit(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+    fn hand_in(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
         self.commits += 1;
         if self.commits.is_multiple_of(self.every) {
             return Err(LogError::Abortable("chosen by the test".to_owned()));
         }
-        self.log.commit(positions)
+        self.log.hand_in(positions)
+    }
+
+    fn outcome(&mut self, wait: bool) -> Result<Option<Duration>, LogError> {
+        self.log.outcome(wait)
     }
 
     fn abort(&mut self) -> Result<(), LogError> {

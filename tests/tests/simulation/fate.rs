@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::rc::Rc;
 
-use runtime::memory::{ArchiveOptions, Effect, Fault, Faults, Order, StageOptions};
+use runtime::memory::{ArchiveOptions, Delay, Effect, Fault, Faults, Order, StageOptions};
 use runtime::snapshot::SnapshotSettings;
 use runtime::worker::Bounds;
 use tempfile::TempDir;
@@ -19,6 +19,8 @@ use crate::world::Shape;
 const TRANSACTIONS: u64 = 40;
 /// So many of them at most: a worker gives up after more aborts in a row.
 const ABORTS_MAX: u64 = 6;
+/// So many times at most the outcome of a commit is not known yet.
+const LOOKS_MAX: u64 = 8;
 /// So many workers are built with calls that fail; those that come after them only work.
 const FAULTY_WORKERS: u64 = 60;
 
@@ -149,6 +151,10 @@ impl Fate {
                 _ => self.pick(&[Fault::Lost, Fault::Unanswered]),
             };
             faults.add(effect, self.below(calls), fault);
+        }
+        let slow_percent = self.pick(&[0, 20, 90]);
+        for ordinal in (0..TRANSACTIONS).filter(|_| self.percent(slow_percent)) {
+            faults.delay(ordinal, Delay { looks: self.below(LOOKS_MAX) as u32, lands: self.percent(50) });
         }
         faults
     }
