@@ -176,7 +176,7 @@ impl Span {
     }
 
     /// Its months, in order.
-    pub fn months(&self) -> impl Iterator<Item = Month> {
+    pub fn months(self) -> impl Iterator<Item = Month> {
         (self.first.0..=self.last.0).map(Month)
     }
 

@@ -5,10 +5,10 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Sum};
-use schemas::{Category, Cause, County, EntryId, Fen, Month, PersonToken};
+use schemas::{Category, Cause, County, Day, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
-use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy, Threshold, WHOLE, Whole};
+use crate::policy::{Amounts, CategorySet, Compare, Instead, Measure, MeasureOf, Policy, Threshold, WHOLE, Whole};
 
 /// A household on a day, under its policy.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Household<'a> {
     pub calendar: Calendar,
     /// The feeds that have fallen silent in its county.
     silent: Vec<&'a str>,
+    /// The categories of its sums: what takes none of them comes to nothing, and most rules take none.
+    has: CategorySet,
     /// The current month and the last settled one.
     months: (Month, Month),
     /// Net income and rigid expenditure, once they were asked for.
@@ -61,9 +63,10 @@ impl<'a> Household<'a> {
         let Now { calendar, coverage, .. } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
         let silent = silent_feeds(coverage, state.household.county(), months.1);
+        let has = state.sums.iter().map(|sum| sum.category).collect();
         let (members, totals) = (members(state), Default::default());
         let mut household =
-            Self { state, policy, calendar, silent, months, totals, income_known: false, members, case: None };
+            Self { state, policy, calendar, silent, has, months, totals, income_known: false, members, case: None };
         household.income_known =
             income_known(state, policy, calendar) && !household.is_any_silent(&policy.income_feeds);
         household
@@ -82,9 +85,14 @@ impl<'a> Household<'a> {
     /// day.
     #[must_use]
     pub fn settled_at(&self, month: Month) -> Self {
-        let Self { state, policy, calendar, income_known, members, case, .. } = *self;
+        let Self { state, policy, calendar, has, income_known, members, case, .. } = *self;
         let (silent, months, totals) = (self.silent.clone(), (self.months.0, month), Default::default());
-        Self { state, policy, calendar, silent, months, totals, income_known, members, case }
+        Self { state, policy, calendar, silent, has, months, totals, income_known, members, case }
+    }
+
+    /// The current month.
+    pub fn month(&self) -> Month {
+        self.months.0
     }
 
     /// The last settled month.
@@ -113,31 +121,13 @@ impl<'a> Household<'a> {
 
     /// The same over other months than those of its window.
     pub fn sum_over(&self, amounts: &Amounts, span: Span) -> Reading {
-        let value = uncovered_total(self.each_part(amounts, span, None));
-        Reading { value, known: true, line_year: span.last.year(), year_before: None }
+        self.taken(amounts).over(span)
     }
 
-    /// A sum, with that of the year before where one of these comparisons asks for it.
-    pub fn sum_to_compare<'c>(
-        &self,
-        amounts: &Amounts,
-        span: Span,
-        compares: impl IntoIterator<Item = &'c Compare>,
-    ) -> Reading {
-        let asks = |compare: &Compare| matches!(&compare.threshold, Threshold::Share { of: Whole::YearBefore, .. });
-        let year_before = compares.into_iter().any(asks).then(|| self.sum_over(amounts, span.year_before()).value);
-        Reading { year_before, ..self.sum_over(amounts, span) }
-    }
-
-    /// The months of `span` in which there is something of a sum, in order.
-    pub fn months_with(&self, amounts: &Amounts, span: Span) -> Vec<Month> {
-        let is_part = |sum: &&Sum| amounts.categories.contains(sum.category) || amounts.less.contains(sum.category);
-        let sums = self.state.sums.iter().filter(is_part);
-        let mut months: Vec<Month> =
-            sums.flat_map(|sum| sum.months.within(span.first, span.last)).map(|one| one.month).collect();
-        months.sort_unstable();
-        months.dedup();
-        months
+    /// What a sum takes of the household.
+    pub fn taken<'s>(&'s self, amounts: &'s Amounts) -> Taken<'s> {
+        let sums = if self.has.both(amounts.of()).is_empty() { &[][..] } else { &self.state.sums };
+        Taken { sums, amounts }
     }
 
     /// A measure; `None` where there is nobody to share among.
@@ -222,24 +212,41 @@ impl<'a> Household<'a> {
 
     /// Net income of the household.
     fn net_income(&self, instead: Option<&Instead>) -> Fen {
-        let sum = || total(&self.income_parts(instead));
+        let income = &self.policy.net_income;
+        let instead = self.that_matters(instead, income);
+        let sum = || {
+            let reported = self.each_part(income, self.span(income.window), instead);
+            let reported = reported.fold(Fen::ZERO, |sum, part| sum.plus(part.amount_fen));
+            reported.plus(self.unreported_income())
+        };
         if instead.is_some() { sum() } else { *self.totals.0.get_or_init(sum) }
     }
 
     /// Rigid expenditure after help.
     fn rigid_net(&self, instead: Option<&Instead>) -> Fen {
         let rigid = &self.policy.rigid_net;
+        let instead = self.that_matters(instead, rigid);
         let sum = || uncovered_total(self.each_part(rigid, self.span(rigid.window), instead));
         if instead.is_some() { sum() } else { *self.totals.1.get_or_init(sum) }
+    }
+
+    /// Categories over another window, where the household has something of them that counts; else nothing is other than over
+    /// the window of `amounts`.
+    fn that_matters<'i>(&self, instead: Option<&'i Instead>, amounts: &Amounts) -> Option<&'i Instead> {
+        instead.filter(|instead| !instead.categories.both(self.has).both(amounts.of()).is_empty())
+    }
+
+    /// What the survey found and no feed reports, where income is known.
+    fn unreported_income(&self) -> Fen {
+        let survey = self.state.survey.as_ref().filter(|_| self.income_known);
+        survey.map_or(Fen::ZERO, |survey| survey.unreported_income_fen)
     }
 
     /// What net income consists of; costs are negative. What the survey found has no category.
     pub fn income_parts(&self, instead: Option<&Instead>) -> Vec<Contribution> {
         let mut parts = self.parts(&self.policy.net_income, instead);
-        if let Some(survey) = self.state.survey.as_ref().filter(|_| self.income_known)
-            && survey.unreported_income_fen != Fen::ZERO
-        {
-            let amount_fen = survey.unreported_income_fen;
+        let amount_fen = self.unreported_income();
+        if amount_fen != Fen::ZERO {
             parts.push(Contribution { category: Category::None, cause: Cause::Other, amount_fen });
         }
         parts
@@ -258,22 +265,14 @@ impl<'a> Household<'a> {
     }
 
     /// The parts of a sum in the order of the state.
-    fn each_part(
-        &self,
-        amounts: &Amounts,
+    fn each_part<'s>(
+        &'s self,
+        amounts: &'s Amounts,
         span: Span,
         instead: Option<&Instead>,
-    ) -> impl Iterator<Item = Contribution> {
+    ) -> impl Iterator<Item = Contribution> + use<'s, 'a> {
         let other = instead.map(|instead| (instead.categories, self.span(instead.window)));
-        self.state.sums.iter().filter_map(move |sum| {
-            let sign = match (amounts.categories.contains(sum.category), amounts.less.contains(sum.category)) {
-                (true, _) => 1,
-                (false, true) => -1,
-                (false, false) => return None,
-            };
-            if !amounts.causes.is_empty() && !amounts.causes.contains(&sum.cause) {
-                return None;
-            }
+        self.taken(amounts).parts().filter_map(move |(sign, sum)| {
             let span = other.filter(|(categories, _)| categories.contains(sum.category)).map_or(span, |(_, span)| span);
             let amount_fen = sum.months.total(span.first, span.last).scaled(sign * span.times, span.over);
             let part = Contribution { category: sum.category, cause: sum.cause, amount_fen };
@@ -323,23 +322,68 @@ impl<'a> Household<'a> {
     }
 }
 
+/// What a sum of a policy takes of a household.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken<'a> {
+    /// The household's sums; none where all of them are of other categories.
+    sums: &'a [Sum],
+    amounts: &'a Amounts,
+}
+
+impl<'a> Taken<'a> {
+    /// The household's sums that it takes, with the sign with which they count, in the order of the state.
+    fn parts(self) -> impl Iterator<Item = (i64, &'a Sum)> {
+        let Self { sums, amounts } = self;
+        sums.iter().filter_map(move |sum| {
+            let sign = match (amounts.categories.contains(sum.category), amounts.less.contains(sum.category)) {
+                (true, _) => 1,
+                (false, true) => -1,
+                (false, false) => return None,
+            };
+            let counts = amounts.causes.is_empty() || amounts.causes.contains(&sum.cause);
+            counts.then_some((sign, sum))
+        })
+    }
+
+    /// What it comes to over these months.
+    pub fn over(self, span: Span) -> Reading {
+        let parts = self.parts().map(|(sign, sum)| {
+            let amount_fen = sum.months.total(span.first, span.last).scaled(sign * span.times, span.over);
+            Contribution { category: sum.category, cause: sum.cause, amount_fen }
+        });
+        let value = if self.sums.is_empty() { Fen::ZERO } else { uncovered_total(parts) };
+        Reading { value, known: true, line_year: span.last.year(), year_before: None }
+    }
+
+    /// The same, with that of the year before where one of these comparisons asks for it.
+    pub fn to_compare<'c>(self, span: Span, compares: impl IntoIterator<Item = &'c Compare>) -> Reading {
+        let asks = |compare: &Compare| matches!(&compare.threshold, Threshold::Share { of: Whole::YearBefore, .. });
+        let year_before = compares.into_iter().any(asks).then(|| self.over(span.year_before()).value);
+        Reading { year_before, ..self.over(span) }
+    }
+
+    /// Whether there is something of its categories in a month, whatever the cause.
+    pub fn is_in(self, month: Month) -> bool {
+        let of = self.amounts.of();
+        self.sums.iter().any(|sum| of.contains(sum.category) && sum.months.of(month) != Fen::ZERO)
+    }
+}
+
 /// The feeds of which nothing came for a county since a month ended.
 fn silent_feeds(coverage: &[Coverage], county: County, settled: Month) -> Vec<&str> {
     let needed = settled.plus(1).first_day();
     if coverage.iter().all(|one| one.day >= needed) {
         return Vec::new();
     }
-    let is_heard = |one: &&Coverage| one.county == county || one.county == County::default();
-    let is_silent = |of_source: &&[Coverage]| {
-        of_source.iter().filter(is_heard).map(|one| one.day).max().is_some_and(|last| last < needed)
-    };
-    let by_source = coverage.chunk_by(|one, other| one.source == other.source);
-    by_source.filter(is_silent).map(|of_source| of_source[0].source.as_str()).collect()
-}
-
-/// The sum of all parts.
-fn total(parts: &[Contribution]) -> Fen {
-    parts.iter().fold(Fen::ZERO, |sum, part| sum.plus(part.amount_fen))
+    let is_of_it = |one: &&Coverage| one.county == county || one.county == County::default();
+    let mut last: Vec<(&str, Day)> = Vec::new();
+    for one in coverage.iter().filter(is_of_it) {
+        match last.last_mut() {
+            Some((source, day)) if *source == one.source => *day = one.day.max(*day),
+            _ => last.push((&one.source, one.day)),
+        }
+    }
+    last.into_iter().filter(|(_, day)| *day < needed).map(|(source, _)| source).collect()
 }
 
 /// What is left of each cause after what is set against it, never below zero.

@@ -9,11 +9,12 @@ pub use conditions::holds;
 use events::see_events;
 pub use events::{is_noted, next_due};
 use figures::see_figures;
-use schemas::records::{Contribution, WarningLevel};
+use schemas::records::WarningLevel;
 use schemas::{Category, Cause, Day, EntryId, Fen, Month};
 
+use crate::calendar::{Span, Window};
 use crate::measures::Household;
-use crate::policy::Rule;
+use crate::policy::{Rule, Test};
 
 /// Most entries that a finding names.
 pub const EVIDENCE_MAX: usize = 8;
@@ -31,7 +32,7 @@ pub enum Verdict {
 
 /// One finding of a rule, or the absence of one.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Seen<'a> {
     /// The verdict.
     pub verdict: Verdict,
     /// The highest level of which it is not known whether it has it.
@@ -41,14 +42,14 @@ pub struct Seen {
     /// The month that it is about, where a rule looks at each month by itself.
     pub month: Option<Month>,
     /// The figures.
-    pub figure: Figure,
+    pub figure: Figure<'a>,
 }
 
 /// The figures of a finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figure {
-    /// The window's name; empty for events.
-    pub window: String,
+#[derive(Clone, Debug)]
+pub struct Figure<'a> {
+    /// The window; none for events.
+    pub window: Option<Window>,
     /// How many months it has; 0 for events.
     pub months: i32,
     /// Its last month.
@@ -59,8 +60,8 @@ pub struct Figure {
     pub threshold: Fen,
     /// How far it is on the side that is asked for.
     pub margin: Fen,
-    /// What it consists of.
-    pub parts: Vec<Contribution>,
+    /// What was looked at, and over which months: what it consists of. None for events.
+    pub of: Option<(&'a Test, Span)>,
     /// The entries behind it.
     pub evidence: Vec<Behind>,
 }
@@ -78,7 +79,7 @@ pub struct Behind {
     pub opens: bool,
 }
 
-impl Figure {
+impl Figure<'_> {
     /// The newest entry that can open a finding.
     pub fn newest(&self) -> Option<&Behind> {
         self.evidence.iter().filter(|behind| behind.opens).max_by_key(|behind| (behind.day, behind.entry))
@@ -88,7 +89,7 @@ impl Figure {
 /// What a rule says about a household: one finding for a figure, one per month where each month is looked at by itself;
 /// for events one per cause, and none where nothing happened. Sorted by month and cause. What is not met is told only where
 /// something was `found` before: then its figures say why that ends.
-pub fn see(rule: &Rule, household: &Household<'_>, found: bool) -> Vec<Seen> {
+pub fn see<'a>(rule: &'a Rule, household: &Household<'_>, found: bool) -> Vec<Seen<'a>> {
     if rule.is_of_events() {
         return see_events(rule, household);
     }
@@ -105,7 +106,7 @@ pub fn see(rule: &Rule, household: &Household<'_>, found: bool) -> Vec<Seen> {
 }
 
 /// Of what two forms of a rule see of the same month the higher counts.
-fn take_higher(best: &mut Seen, seen: Seen) {
+fn take_higher<'a>(best: &mut Seen<'a>, seen: Seen<'a>) {
     let perhaps = best.perhaps.max(seen.perhaps);
     if rank(seen.verdict) > rank(best.verdict) {
         match seen.verdict {
@@ -127,9 +128,9 @@ fn rank(verdict: Verdict) -> (u8, Option<WarningLevel>) {
 }
 
 /// An event has no figure.
-pub fn event_figure(last_month: Month, evidence: Vec<Behind>) -> Figure {
+pub fn event_figure(last_month: Month, evidence: Vec<Behind>) -> Figure<'static> {
     let (value, threshold, margin) = (Fen::ZERO, Fen::ZERO, Fen::ZERO);
-    Figure { window: String::new(), months: 0, last_month, value, threshold, margin, parts: Vec::new(), evidence }
+    Figure { window: None, months: 0, last_month, value, threshold, margin, of: None, evidence }
 }
 
 /// All of them: false where one is, not known where one is not known and none is false.

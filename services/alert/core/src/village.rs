@@ -23,9 +23,14 @@ pub fn code_of(household: HouseholdCode) -> HouseholdCode {
     HouseholdCode::from_number(number - number % SERIALS).unwrap_or(household)
 }
 
-/// The numbers of all codes that a village can have, but for its own.
-pub fn numbers_of(village: HouseholdCode) -> std::ops::Range<u64> {
-    village.number() + 1..village.number() + SERIALS
+/// The serial of a household in its village; none of what stands for the village itself.
+pub fn serial_of(household: HouseholdCode) -> Option<u16> {
+    u16::try_from(household.number() % SERIALS).ok().filter(|serial| *serial > 0)
+}
+
+/// The household with this serial in a village.
+pub fn household_of(village: HouseholdCode, serial: u16) -> Option<HouseholdCode> {
+    HouseholdCode::from_number(village.number() + u64::from(serial)).ok()
 }
 
 /// The households of a village, as far as a rule over all of them looks.
@@ -76,7 +81,7 @@ pub fn needs_classes(case: &Case, policy: &Policy) -> bool {
 }
 
 impl Village {
-    /// Notes how the case of one of its households stands. `state`: where [`needs_classes`] asks for it.
+    /// Notes how the case of one of its households stands. `state`: at least where [`needs_classes`] asks for it.
     pub fn note(&mut self, case: &Case, state: Option<&HouseholdState>, policy: &Policy) {
         let household = case.household;
         let is_listed = state.is_some_and(|state| state.classes.iter().any(|class| class.is_listed()));

@@ -194,9 +194,8 @@ impl AlertStage {
             self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
         }
         say(&self.outputs, partition, &outcome.said, outbox)?;
-        if outcome.case.is_some() {
-            partition.case_changed(state.household, policy)?;
-            let known = partition.village(village, policy)?;
+        if let Some(next) = &outcome.case {
+            let known = partition.case_changed(next, state, policy)?;
             let (next, said) =
                 village::evaluate(known, (village, village_case.as_ref()), policy, calendar, &outcome.said);
             if let Some(next) = &next {

@@ -49,6 +49,9 @@ pub struct AlertPartition {
     due: Option<Due>,
     /// What is known of villages, as far as it was asked for; made anew after a restore or an abort.
     villages: BTreeMap<HouseholdCode, Village>,
+    /// The households of each village, by the serials in their codes: a village has room for 10,000 and is mostly empty.
+    /// Made when a village is first asked for, and anew after a restore or an abort.
+    serials: Option<BTreeMap<HouseholdCode, Vec<u16>>>,
     /// What the open transaction has found in its sweep and the progress does not say yet.
     found: Found,
 }
@@ -82,6 +85,7 @@ impl AlertPartition {
             sweep: None,
             due: None,
             villages: BTreeMap::new(),
+            serials: None,
             found: Found::default(),
         }
     }
@@ -123,39 +127,46 @@ impl AlertPartition {
     /// What is known of the households of a village together. It is made from their cases when it is first asked for.
     pub(super) fn village(&mut self, village: HouseholdCode, policy: &Policy) -> Result<&mut Village, String> {
         if !self.villages.contains_key(&village) {
-            let mut known = Village::default();
-            for number in village::numbers_of(village) {
-                known.households += usize::from(self.states.get(&number).is_some());
-                if self.cases.get(&number).is_some() {
-                    let household = HouseholdCode::from_number(number).map_err(|error| error.to_string())?;
-                    self.note(&mut known, household, policy)?;
-                }
-            }
-            self.villages.insert(village, known);
+            let serials = self.serials.take().unwrap_or_else(|| serials_of(&self.states));
+            let known = self.village_of(village, serials.get(&village).map_or(&[][..], Vec::as_slice), policy);
+            self.serials = Some(serials);
+            self.villages.insert(village, known?);
         }
         self.villages.get_mut(&village).ok_or_else(|| format!("village {village} is not known"))
     }
 
-    fn note(&self, village: &mut Village, household: HouseholdCode, policy: &Policy) -> Result<(), String> {
-        let Some(case) = self.case(household)? else { return Ok(()) };
-        let state = if village::needs_classes(&case, policy) { self.state(household)? } else { None };
-        village.note(&case, state.as_ref(), policy);
-        Ok(())
+    fn village_of(&self, village: HouseholdCode, serials: &[u16], policy: &Policy) -> Result<Village, String> {
+        let mut known = Village::default();
+        known.households = serials.len();
+        for household in serials.iter().filter_map(|serial| village::household_of(village, *serial)) {
+            if let Some(case) = self.case(household)? {
+                let state = if village::needs_classes(&case, policy) { self.state(household)? } else { None };
+                known.note(&case, state.as_ref(), policy);
+            }
+        }
+        Ok(known)
     }
 
-    /// Takes into account that a household's case has changed.
-    pub(super) fn case_changed(&mut self, household: HouseholdCode, policy: &Policy) -> Result<(), String> {
-        let code = village::code_of(household);
-        let mut village = std::mem::take(self.village(code, policy)?);
-        let noted = self.note(&mut village, household, policy);
-        self.villages.insert(code, village);
-        noted
+    /// Takes into account that the case of a household has changed, and tells what is known of its village then.
+    pub(super) fn case_changed(
+        &mut self,
+        case: &Case,
+        state: &HouseholdState,
+        policy: &Policy,
+    ) -> Result<&Village, String> {
+        let village = self.village(village::code_of(case.household), policy)?;
+        village.note(case, Some(state), policy);
+        Ok(village)
     }
 
     /// Takes into account that a household was heard of for the first time.
     pub(super) fn is_new(&mut self, household: HouseholdCode) {
-        if let Some(village) = self.villages.get_mut(&village::code_of(household)) {
+        let code = village::code_of(household);
+        if let Some(village) = self.villages.get_mut(&code) {
             village.households += 1;
+        }
+        if let (Some(serials), Some(serial)) = (&mut self.serials, village::serial_of(household)) {
+            serials.entry(code).or_default().push(serial);
         }
     }
 
@@ -324,6 +335,7 @@ impl AlertPartition {
         self.sweep = None;
         self.due = None;
         self.villages.clear();
+        self.serials = None;
         self.found = Found::default();
     }
 
@@ -353,6 +365,16 @@ pub(crate) fn standing_still(label: &str) -> Option<(&str, &str, &str)> {
     let (rule, rest) = label.split_once('/')?;
     let (county, why) = rest.split_once('/')?;
     Some((rule, county, why))
+}
+
+/// The serials of each village, as far as there are households.
+fn serials_of(states: &Table<u64>) -> BTreeMap<HouseholdCode, Vec<u16>> {
+    let mut serials: BTreeMap<HouseholdCode, Vec<u16>> = BTreeMap::new();
+    let households = states.sorted_keys().into_iter().filter_map(|key| HouseholdCode::from_number(key).ok());
+    for (household, serial) in households.filter_map(|household| Some((household, village::serial_of(household)?))) {
+        serials.entry(village::code_of(household)).or_default().push(serial);
+    }
+    serials
 }
 
 fn read<T: DeserializeOwned + Recorded>(table: &Table<u64>, household: HouseholdCode) -> Result<Option<T>, String> {

@@ -15,7 +15,7 @@ use crate::rules::{Figure, Seen, Verdict, event_figure, see};
 pub(super) struct Change<'a> {
     pub(super) kind: WarningKind,
     pub(super) finding: Finding,
-    pub(super) figure: Figure,
+    pub(super) figure: Figure<'a>,
     /// The rule; none where the policy has it no longer.
     pub(super) rule: Option<&'a Rule>,
     /// Whether a new visit is asked for with it.
@@ -35,8 +35,8 @@ pub(super) enum Kept {
     OfCourse,
 }
 
-impl Sights<'_> {
-    fn of(&self, key: Key<'_>) -> Option<&Seen> {
+impl<'a> Sights<'a> {
+    fn of(&self, key: Key<'_>) -> Option<&Seen<'a>> {
         let found = self.seen.binary_search_by(|(other, _, _)| other.cmp(&key)).ok();
         found.map(|at| &self.seen[at].2)
     }
@@ -60,7 +60,7 @@ type Key<'a> = (&'a str, Option<Cause>, Option<Month>);
 /// What the rules say about a household.
 pub(super) struct Sights<'a> {
     /// What they see, in the order of the keys.
-    seen: Vec<(Key<'a>, &'a Rule, Seen)>,
+    seen: Vec<(Key<'a>, &'a Rule, Seen<'a>)>,
     /// Those that see nothing because a feed is silent: what they found stays as it is.
     blind: Vec<&'a str>,
 }
@@ -185,7 +185,7 @@ fn key<'a>(rule: Option<&Rule>, id: &'a str, cause: Cause, month: Option<Month>)
     (id, rule.is_some_and(Rule::is_of_events).then_some(cause), month)
 }
 
-fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure, rule: Option<&'a Rule>) -> Change<'a> {
+fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure<'a>, rule: Option<&'a Rule>) -> Change<'a> {
     Change {
         kind,
         finding: finding.clone(),
@@ -199,15 +199,15 @@ fn change<'a>(kind: WarningKind, finding: &Finding, figure: &Figure, rule: Optio
 
 /// The figure of what has ended without one: an event, a month of which nothing is left or that lies too far back, a
 /// household without members, or a rule that the policy has no longer.
-fn ended_figure(household: &Household<'_>, old: &Finding) -> Figure {
-    let last_month = old.month.unwrap_or_else(|| household.calendar.day.month());
+fn ended_figure(household: &Household<'_>, old: &Finding) -> Figure<'static> {
+    let last_month = old.month.unwrap_or_else(|| household.month());
     let nothing = event_figure(last_month, Vec::new());
     let (value, threshold) = (old.value_fen, old.threshold_fen);
-    let (window, months) = old.month.map_or_else(Default::default, |_| (Window::Month.name(), 1));
+    let (window, months) = old.month.map_or((None, 0), |_| (Some(Window::Month), 1));
     Figure { window, months, value, threshold, ..nothing }
 }
 
-fn begin(household: &Household<'_>, rule: &Rule, level: WarningLevel, seen: &Seen) -> Finding {
+fn begin(household: &Household<'_>, rule: &Rule, level: WarningLevel, seen: &Seen<'_>) -> Finding {
     let (figure, cause, month) = (&seen.figure, seen.cause, seen.month);
     let code = household.state.household;
     let opening = figure.newest().map(|behind| behind.entry);
@@ -226,7 +226,7 @@ fn begin(household: &Household<'_>, rule: &Rule, level: WarningLevel, seen: &See
     }
 }
 
-fn go_on(old: &Finding, (level, cause): (WarningLevel, Cause), figure: &Figure) -> Finding {
+fn go_on(old: &Finding, (level, cause): (WarningLevel, Cause), figure: &Figure<'_>) -> Finding {
     Finding {
         level,
         cause,
@@ -237,7 +237,7 @@ fn go_on(old: &Finding, (level, cause): (WarningLevel, Cause), figure: &Figure) 
     }
 }
 
-fn evidence(figure: &Figure) -> Vec<EntryId> {
+fn evidence(figure: &Figure<'_>) -> Vec<EntryId> {
     figure.evidence.iter().map(|behind| behind.entry).collect()
 }
 

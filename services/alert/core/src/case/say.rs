@@ -9,6 +9,7 @@ use schemas::{Category, Cause, Day, Fen, Office};
 use super::course::File;
 use super::findings::Change;
 use super::{Part, Said};
+use crate::calendar::Window;
 use crate::identity::{record_id, step_entry, warning_id};
 use crate::measures::{Household, categories};
 use crate::policy::{Policy, Rule};
@@ -16,10 +17,13 @@ use crate::rules::{Figure, event_figure, is_noted};
 use crate::wording::{Figures, Language, Wording};
 
 pub(super) fn say(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Said {
-    let warning = whole(household, change, file, case_number);
+    let figure_parts = change.figure.parts(household);
+    let warning = whole(household, (change, &figure_parts), file, case_number);
     // What is attached to the village's warning is not sent one by one.
     let rule = change.rule.filter(|_| change.attached_to.is_empty());
-    let parts = rule.map(|rule| parts(household.policy, (rule, file.step), change, &warning)).unwrap_or_default();
+    let parts = rule
+        .map(|rule| parts(household.policy, (rule, file.step), (change, &figure_parts), &warning))
+        .unwrap_or_default();
     Said { warning, parts, is_member_gone: change.is_member_gone }
 }
 
@@ -28,7 +32,12 @@ pub(super) const fn is_live(kind: WarningKind) -> bool {
     matches!(kind, WarningKind::Raised | WarningKind::Updated | WarningKind::Escalated)
 }
 
-fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Warning {
+fn whole(
+    household: &Household<'_>,
+    (change, parts): (&Change<'_>, &[Contribution]),
+    file: &File,
+    case_number: i32,
+) -> Warning {
     let Change { kind, finding, figure, rule, asks_visit, is_member_gone, attached_to } = change;
     let (state, policy, day) = (household.state, household.policy, household.calendar.day);
     let is_request = is_live(*kind) && finding.level.is_request();
@@ -48,7 +57,7 @@ fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_numbe
         policy: policy.label.clone(),
         cause: finding.cause,
         level: finding.level,
-        window: figure.window.clone(),
+        window: figure.window.map(Window::name).unwrap_or_default(),
         month: finding.month,
         value_fen: figure.value,
         threshold_fen: figure.threshold,
@@ -56,7 +65,7 @@ fn whole(household: &Household<'_>, change: &Change<'_>, file: &File, case_numbe
         day,
         occurred_day: occurred_day(figure, day),
         state_number: state.number,
-        contributions: figure.parts.clone(),
+        contributions: parts.to_vec(),
         evidence: figure.evidence.iter().map(|behind| behind.entry).collect(),
         verifier: text(|rule| &rule.verifier),
         departments: rule.map(|rule| rule.goes_to.keys().cloned().collect()).unwrap_or_default(),
@@ -140,7 +149,7 @@ const fn step_name(step: Step) -> &'static str {
 
 /// The day on which the newest entry behind a figure occurred; without one, the last day of its window, as far as it
 /// has come.
-fn occurred_day(figure: &Figure, day: Day) -> Day {
+fn occurred_day(figure: &Figure<'_>, day: Day) -> Day {
     figure.newest().map_or_else(|| figure.last_month.last_day().min(day), |behind| behind.day)
 }
 
@@ -155,7 +164,7 @@ fn notes(household: &Household<'_>, figures: &Figures) -> Vec<Note> {
     policy.notes.iter().filter(|note| is_noted(note, household)).map(say).collect()
 }
 
-fn figures(figure: &Figure, action: &str) -> Figures {
+fn figures(figure: &Figure<'_>, action: &str) -> Figures {
     Figures {
         value: figure.value,
         threshold: figure.threshold,
@@ -184,7 +193,12 @@ fn sentences(policy: &Policy, message: &str, figures: &Figures) -> (String, Stri
     (say(Language::Chinese), say(Language::English))
 }
 
-fn parts(policy: &Policy, (rule, step): (&Rule, Step), change: &Change<'_>, whole: &Warning) -> Vec<Part> {
+fn parts(
+    policy: &Policy,
+    (rule, step): (&Rule, Step),
+    change: (&Change<'_>, &[Contribution]),
+    whole: &Warning,
+) -> Vec<Part> {
     let nothing = BTreeSet::new();
     let part = |(department, action): (&String, &String)| {
         let seen = policy.departments.get(department).unwrap_or(&nothing);
@@ -201,23 +215,23 @@ fn parts(policy: &Policy, (rule, step): (&Rule, Step), change: &Change<'_>, whol
 fn limited(
     policy: &Policy,
     (rule, step): (&Rule, Step),
-    change: &Change<'_>,
+    (change, of_whole): (&Change<'_>, &[Contribution]),
     whole: &Warning,
     (department, action, seen): (&str, &str, &BTreeSet<Category>),
 ) -> Warning {
     let figure = &change.figure;
-    let is_whole = categories(&figure.parts).is_subset(seen);
-    let parts: Vec<Contribution> = figure.parts.iter().filter(|part| seen.contains(&part.category)).cloned().collect();
+    let is_whole = categories(of_whole).is_subset(seen);
+    let parts: Vec<Contribution> = of_whole.iter().filter(|part| seen.contains(&part.category)).cloned().collect();
     let evidence: Vec<_> =
         figure.evidence.iter().filter(|behind| is_whole || seen.contains(&behind.category)).copied().collect();
     let own = if is_whole {
-        Figure { parts, evidence, ..figure.clone() }
+        Figure { evidence, ..figure.clone() }
     } else {
         let value = parts.iter().fold(Fen::ZERO, |sum, part| sum.plus(part.amount_fen));
-        Figure { value, threshold: Fen::ZERO, margin: Fen::ZERO, parts, evidence, ..figure.clone() }
+        Figure { value, threshold: Fen::ZERO, margin: Fen::ZERO, evidence, ..figure.clone() }
     };
     let asked = if is_live(change.kind) { action } else { "" };
-    let has_part = !own.parts.is_empty() || figure.parts.is_empty();
+    let has_part = !parts.is_empty() || of_whole.is_empty();
     let message = if has_part { &rule.department_message } else { &policy.no_part };
     let ended = said_of_end(policy, (change.kind, step), change.is_member_gone);
     let (sentence_zh, sentence_en) = sentences(policy, ended.unwrap_or(message), &figures(&own, asked));
@@ -226,7 +240,7 @@ fn limited(
         threshold_fen: own.threshold,
         margin_fen: own.margin,
         evidence: own.evidence.iter().map(|behind| behind.entry).collect(),
-        contributions: own.parts,
+        contributions: parts,
         verifier: String::new(),
         notes: Vec::new(),
         post: String::new(),

@@ -18,6 +18,23 @@ impl CategorySet {
         self.0 & (1 << category as u32) != 0
     }
 
+    /// Those that are in one of them.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub const fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Those that are in both, in the order of the vocabulary.
     pub fn common(self, other: Self) -> impl Iterator<Item = Category> {
         Category::ALL.into_iter().filter(move |category| self.contains(*category) && other.contains(*category))

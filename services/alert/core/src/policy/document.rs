@@ -44,11 +44,22 @@ impl Counties {
         match self {
             Self::All => Some(0),
             Self::Prefixes(prefixes) => {
-                let digits = county.to_string();
-                prefixes.iter().filter(|prefix| digits.starts_with(prefix.as_str())).map(String::len).max()
+                let digits = digits(county);
+                prefixes.iter().filter(|prefix| digits.starts_with(prefix.as_bytes())).map(String::len).max()
             }
         }
     }
+}
+
+/// The six digits of a county, without an allocation: each household is asked for its policy.
+fn digits(county: County) -> [u8; 6] {
+    let mut rest = county.0;
+    let mut digits = [b'0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit += rest.rem_euclid(10) as u8;
+        rest /= 10;
+    }
+    digits
 }
 
 impl Document {

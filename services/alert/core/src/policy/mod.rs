@@ -269,6 +269,13 @@ pub struct Amounts {
     pub window: Window,
 }
 
+impl Amounts {
+    /// The categories of which an amount changes it.
+    pub const fn of(&self) -> CategorySet {
+        self.categories.with(self.less)
+    }
+}
+
 /// A measure of domain section 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
@@ -458,6 +465,9 @@ pub enum CauseRule {
 impl Policy {
     /// The line of a year: the one that is given for it, else for the newest year before it, else for the first one.
     pub fn line(&self, year: i32) -> Fen {
+        if let Some(line) = self.lines.get(&year) {
+            return *line;
+        }
         let before = self.lines.range(..=year).next_back();
         before.or_else(|| self.lines.iter().next()).map_or(Fen::ZERO, |(_, line)| *line)
     }

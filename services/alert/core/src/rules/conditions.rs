@@ -1,11 +1,21 @@
 //! Conditions: what must be so beside what a rule looks at. It does not know rules.
 
-use schemas::PersonToken;
+use schemas::{Class, PersonToken};
 
 use super::events::{incidents, statuses};
 use super::{Verdict, all, is_one_of, see};
 use crate::measures::Household;
 use crate::policy::Condition;
+
+/// Whether a condition holds for no household of these classes. Where that is not sure by the classes alone it is `false`.
+pub(super) fn excludes(condition: &Condition, classes: &[Class]) -> bool {
+    match condition {
+        Condition::Class(terms) => !terms.iter().any(|term| term.holds(classes)),
+        Condition::All(conditions) => conditions.iter().any(|one| excludes(one, classes)),
+        Condition::Any(conditions) => conditions.iter().all(|one| excludes(one, classes)),
+        _ => false,
+    }
+}
 
 /// Whether a condition holds; `None` where that is not known. `about` is the member whom an event is about.
 pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<PersonToken>) -> Option<bool> {
@@ -23,7 +33,7 @@ pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<Per
             household.compares(household.measure_without(of, about)?, compare)
         }
         Condition::Sum(amounts, compare) => {
-            let reading = household.sum_to_compare(amounts, household.span(amounts.window), [compare]);
+            let reading = household.taken(amounts).to_compare(household.span(amounts.window), [compare]);
             household.compares(reading, compare)
         }
         Condition::Incident { codes, causes, window } => {

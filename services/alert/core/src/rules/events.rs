@@ -28,7 +28,7 @@ struct Event<'a> {
 }
 
 /// Findings of events: what happened or holds, by cause.
-pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
+pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'static>> {
     let mut by_cause: BTreeMap<Cause, (Verdict, Option<WarningLevel>, Vec<Behind>)> = BTreeMap::new();
     for form in &rule.forms {
         for event in events(&form.test, household) {
@@ -60,7 +60,7 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen> {
             entry.2.extend(event.behind);
         }
     }
-    let month = household.calendar.day.month();
+    let month = household.month();
     by_cause
         .into_iter()
         .map(|(cause, (verdict, perhaps, mut evidence))| {
@@ -106,8 +106,8 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
             let last = now.first.plus(-1);
             let before = Span { first: last.plus(1 - before_months), last, ..now };
             let is_lost = |member: &&Member| {
-                let paid = |span: Span| member.wages.within(span.first, span.last).count();
-                paid(now) == 0 && paid(before) >= *paid_months
+                let paid = |span: Span| span.months().filter(|month| member.wages.of(*month) != Fen::ZERO);
+                paid(now).next().is_none() && paid(before).count() >= *paid_months
             };
             let earners = state.members.iter().filter(is_lost);
             earners.map(|member| Event::of_lack(member.person, None, true)).collect()

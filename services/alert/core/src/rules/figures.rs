@@ -2,21 +2,28 @@
 //! events.
 
 use schemas::records::Contribution;
-use schemas::{Category, Cause, Fen, Month};
+use schemas::{Category, Cause, Class, Fen, Month};
 
+use super::conditions::excludes;
 use super::{Behind, EVIDENCE_MAX, Figure, Seen, Verdict, all, event_figure, holds, rank};
 use crate::calendar::{Span, Window};
 use crate::measures::{Household, Reading, largest_cause};
-use crate::policy::{Amounts, CauseRule, Comparator, Compare, Form, LevelRow, Measure, MeasureOf, Rule, Test};
+use crate::policy::{
+    Amounts, CauseRule, Comparator, Compare, Condition, Form, LevelRow, Measure, MeasureOf, Rule, Test,
+};
 
 /// The figures of a form: one, or one for each month of its reach; none where there is nobody to share a measure among.
-pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>, found: bool) -> Vec<Seen> {
+pub(super) fn see_figures<'a>(rule: &'a Rule, form: &'a Form, household: &Household<'_>, found: bool) -> Vec<Seen<'a>> {
+    // Most forms are for other households, and nobody asks for the figures of what was not found before.
+    if !found && is_for_others(form, &household.state.classes) {
+        return Vec::new();
+    }
     let sight = Sight { rule, form, household, found };
     match (&form.test, form.reach) {
         (Test::Sum(amounts), Some(reach)) => see_months(sight, (amounts, reach)),
         (Test::Sum(amounts), None) => {
             let span = household.span(amounts.window);
-            let reading = household.sum_to_compare(amounts, span, compares(form));
+            let reading = household.taken(amounts).to_compare(span, compares(form));
             see_figure(sight, (reading, span, None)).into_iter().collect()
         }
         (Test::Measure(of), _) => {
@@ -28,29 +35,38 @@ pub(super) fn see_figures(rule: &Rule, form: &Form, household: &Household<'_>, f
     }
 }
 
+/// Whether a form is met by no household of these classes, whatever its figures are.
+fn is_for_others(form: &Form, classes: &[Class]) -> bool {
+    let excludes = |when: &Option<Condition>| when.as_ref().is_some_and(|when| excludes(when, classes));
+    excludes(&form.when) || form.levels.iter().all(|row| excludes(&row.when))
+}
+
 /// A rule that looks at a household in one of its forms.
 #[derive(Clone, Copy)]
-struct Sight<'a> {
+struct Sight<'a, 'h> {
     rule: &'a Rule,
     form: &'a Form,
-    household: &'a Household<'a>,
+    household: &'h Household<'h>,
     /// Whether the rule found something before.
     found: bool,
 }
 
 /// Each month of a reach by itself.
-fn see_months(sight: Sight<'_>, (amounts, reach): (&Amounts, Window)) -> Vec<Seen> {
-    let Sight { form, household, .. } = sight;
-    let reach = household.span(reach);
+fn see_months<'a>(sight: Sight<'a, '_>, (amounts, reach): (&Amounts, Window)) -> Vec<Seen<'a>> {
+    let Sight { form, household, found, .. } = sight;
+    let (taken, reach) = (household.taken(amounts), household.span(reach));
     let is_upward = |row: &LevelRow| row.compare.as_ref().is_none_or(|compare| compare.comparator.is_upward());
     // Most months have nothing, which decides only where a small sum is asked for.
-    let months: Vec<Month> = if form.levels.iter().all(is_upward) {
-        household.months_with(amounts, reach)
-    } else {
-        reach.months().collect()
+    let with_nothing = !form.levels.iter().all(is_upward);
+    let read = |month: Month| (taken.to_compare(Span::of_month(month), compares(form)), month);
+    let is_near = |(reading, _): &(Reading, Month)| {
+        found || compares(form).any(|one| household.compares(*reading, one) != Some(false))
     };
-    let read = |month: &Month| (household.sum_to_compare(amounts, Span::of_month(*month), compares(form)), *month);
-    let readings: Vec<(Reading, Month)> = months.iter().map(read).collect();
+    let months = reach.months().filter(|month| with_nothing || taken.is_in(*month));
+    let readings: Vec<(Reading, Month)> = months.map(read).filter(is_near).collect();
+    if readings.is_empty() {
+        return Vec::new();
+    }
     let newest = |row: &LevelRow| {
         let compare = row.compare.as_ref().filter(|_| row.newest_month)?;
         let is_met = |(reading, _): &&(Reading, Month)| household.compares(*reading, compare) == Some(true);
@@ -83,7 +99,10 @@ fn is_for(row: &LevelRow, at: usize, which: Option<Which<'_>>) -> bool {
 }
 
 /// What a form says about one figure; none where it is not met and nothing was found before.
-fn see_figure(sight: Sight<'_>, (reading, span, which): (Reading, Span, Option<Which<'_>>)) -> Option<Seen> {
+fn see_figure<'a>(
+    sight: Sight<'a, '_>,
+    (reading, span, which): (Reading, Span, Option<Which<'_>>),
+) -> Option<Seen<'a>> {
     let Sight { rule, form, household, found } = sight;
     let compares = |at: usize, row: &LevelRow| match &row.compare {
         Some(compare) if is_for(row, at, which) => household.compares(reading, compare),
@@ -131,7 +150,7 @@ fn see_figure(sight: Sight<'_>, (reading, span, which): (Reading, Span, Option<W
         CauseRule::Fixed(cause) => *cause,
         CauseRule::LargestExpense => match &form.test {
             Test::Measure(of) => household.largest_expense(of.instead.as_ref()),
-            _ => largest_cause(&figure.parts),
+            _ => largest_cause(&figure.parts(household)),
         },
         CauseRule::LargestGap => household.largest_gap(),
         CauseRule::AsReported => Cause::Other,
@@ -139,29 +158,40 @@ fn see_figure(sight: Sight<'_>, (reading, span, which): (Reading, Span, Option<W
     Some(Seen { verdict, perhaps, cause, month, figure })
 }
 
-fn figure(
-    test: &Test,
+fn figure<'a>(
+    test: &'a Test,
     reading: Reading,
     compare: Option<&Compare>,
     (household, span): (&Household<'_>, Span),
-) -> Figure {
+) -> Figure<'a> {
     let threshold =
         compare.and_then(|compare| household.limit(reading, &compare.threshold)).map_or(Fen::ZERO, |limit| limit.value);
     let comparator = compare.map_or(Comparator::Above, |compare| compare.comparator);
-    let (window, parts) = match test {
-        Test::Sum(amounts) => (amounts.window, household.parts_over(amounts, span, None)),
-        Test::Measure(of) => (measure_window(of, household), measure_parts(of, household)),
-        _ => (Window::Month, Vec::new()),
+    let window = match test {
+        Test::Sum(amounts) => amounts.window,
+        Test::Measure(of) => measure_window(of, household),
+        _ => Window::Month,
     };
     Figure {
-        window: window.name(),
+        window: Some(window),
         months: span.last.since(span.first) + 1,
         last_month: span.last,
         value: reading.value,
         threshold,
         margin: comparator.margin(reading.value, threshold),
-        parts,
+        of: Some((test, span)),
         evidence: spent(household, test, span),
+    }
+}
+
+impl Figure<'_> {
+    /// What it consists of. That is asked for where something is said, not where a finding goes on.
+    pub fn parts(&self, household: &Household<'_>) -> Vec<Contribution> {
+        match self.of {
+            Some((Test::Sum(amounts), span)) => household.parts_over(amounts, span, None),
+            Some((Test::Measure(of), _)) => measure_parts(of, household),
+            _ => Vec::new(),
+        }
     }
 }
 
