@@ -101,7 +101,7 @@ pub fn evaluate<'a, 'n>(
         return Outcome { case: None, said: Vec::new(), income_known, next_due, standing_still };
     }
     if is_quiet(&household, case, &changes, now.may_release, occasion) {
-        let next = case_of(&household, case, &File::of(case), found);
+        let next = case_of(&household, case, File::of(case), found);
         return outcome(&household, case, (next, Vec::new()), standing_still);
     }
     if case.is_some_and(is_held) {
@@ -116,7 +116,7 @@ pub fn evaluate<'a, 'n>(
     for change in changes.iter_mut().filter(|change| say::is_live(change.kind) && !change.asks_visit) {
         change.attached_to = attached_to(&change.finding, now.attached).unwrap_or_default().to_owned();
     }
-    let mut next = case_of(&household, case, &file, found);
+    let mut next = case_of(&household, case, file, found);
     let household_with_case = household.with_case(&next);
     let (of_course, _) = look(&household_with_case, policy, case, Kept::OfCourse);
     let (odd, more) = compare((&household_with_case, policy), &of_course, case, (Kept::OfCourse, occasion));
@@ -124,9 +124,10 @@ pub fn evaluate<'a, 'n>(
     findings::merge(&mut next, odd);
     findings::sort(&mut changes);
     let number = spoken_number(case, &next);
-    let mut said: Vec<Said> = changes.iter().map(|change| say::say(&household, change, &file, number)).collect();
+    let mut said: Vec<Said> = changes.iter().map(|change| say::say(&household, change, &next, number)).collect();
     if turn.is_escalated {
-        said.push(say::escalation(&household, &next, action(&file, &policy.course, &next.findings)));
+        let action = action(&File::of(Some(&next)), &policy.course, &next.findings);
+        said.push(say::escalation(&household, &next, action));
     }
     outcome(&household, case, (next, said), standing_still)
 }
@@ -180,7 +181,7 @@ pub fn next_due_of(household: &Household<'_>, case: Option<&Case>, from: Day) ->
     let course = &household.policy.course;
     let of_rules = rules::next_due(household, from);
     let of_case = case.and_then(|case| next_due(case, course, from));
-    let of_history = case.and_then(|case| history::next_due(case, &household.policy.rules, from));
+    let of_history = case.and_then(|case| history::next_due(case, household.policy, from));
     // Before the city goes live nothing waits; from then on whoever waits is looked at every day.
     let held = case.filter(|case| is_held(case)).and(household.policy.go_live).map(|go_live| go_live.day.max(from));
     [of_rules, of_case, of_history, held].into_iter().flatten().min()
@@ -221,7 +222,7 @@ fn say_so_of_visit<'a>(
 }
 
 /// The case record that follows.
-fn case_of(household: &Household<'_>, case: Option<&Case>, file: &File, findings: Vec<Finding>) -> Case {
+fn case_of(household: &Household<'_>, case: Option<&Case>, file: File, findings: Vec<Finding>) -> Case {
     let code: HouseholdCode = household.state.household;
     debug_assert!(case.is_none_or(|case| case.household == code), "a case belongs to its household");
     Case {
@@ -239,9 +240,9 @@ fn case_of(household: &Household<'_>, case: Option<&Case>, file: &File, findings
         due_day: file.due_day,
         office: file.office,
         escalations: file.escalations,
-        visit: file.visit.clone(),
+        visit: file.visit,
         closed_day: file.closed_day,
-        acts: file.acts.clone(),
+        acts: file.acts,
     }
 }
 

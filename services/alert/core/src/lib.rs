@@ -3,6 +3,7 @@
 
 pub mod calendar;
 pub mod case;
+mod codes;
 pub mod identity;
 pub mod measures;
 pub mod policy;

@@ -4,10 +4,11 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Sum};
-use schemas::{Category, Cause, County, Day, EntryId, Fen, Month, PersonToken};
+use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Incident, Status, Sum};
+use schemas::{Category, Cause, County, Day, EntryId, Fen, Kind, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
+use crate::codes::CodeMarks;
 use crate::policy::{Amounts, CategorySet, Compare, Instead, Measure, MeasureOf, Policy, Threshold, WHOLE, Whole};
 
 /// A household on a day, under its policy.
@@ -21,8 +22,8 @@ pub struct Household<'a> {
     pub calendar: Calendar,
     /// The feeds that have fallen silent in its county.
     silent: Vec<&'a str>,
-    /// The categories of its sums: what takes none of them comes to nothing, and most rules take none.
-    has: CategorySet,
+    /// What there is of it at all.
+    has: Has,
     /// The current month and the last settled one.
     months: (Month, Month),
     /// Net income and rigid expenditure, once they were asked for.
@@ -33,6 +34,17 @@ pub struct Household<'a> {
     pub members: i64,
     /// Its case, where a rule looks at the course of it.
     pub case: Option<&'a Case>,
+}
+
+/// What there is of a household at all: a rule about anything else sees nothing, and so it is with most rules.
+#[derive(Clone, Copy, Debug)]
+struct Has {
+    /// The categories of its sums.
+    categories: CategorySet,
+    /// The codes of its statuses.
+    statuses: CodeMarks,
+    /// The codes of what happened to it; what offices did is no incident.
+    incidents: CodeMarks,
 }
 
 /// A figure, and whether it is all there is.
@@ -63,12 +75,12 @@ impl<'a> Household<'a> {
         let Now { calendar, coverage, .. } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
         let silent = silent_feeds(coverage, state.household.county(), months.1);
-        let has = state.sums.iter().map(|sum| sum.category).collect();
+        let has = Has::of(state);
         let (members, totals) = (members(state), Default::default());
         let mut household =
             Self { state, policy, calendar, silent, has, months, totals, income_known: false, members, case: None };
-        household.income_known =
-            income_known(state, policy, calendar) && !household.is_any_silent(&policy.income_feeds);
+        household.income_known = income_known(state, policy, (calendar.first_closed_day, months))
+            && !household.is_any_silent(&policy.income_feeds);
         household
     }
 
@@ -78,7 +90,7 @@ impl<'a> Household<'a> {
     /// feed that was never heard is none of the city's, and cannot fall silent. What names persons only is of no county
     /// and counts for each.
     pub fn is_any_silent(&self, feeds: &[String]) -> bool {
-        feeds.iter().any(|feed| self.silent.contains(&feed.as_str()))
+        !self.silent.is_empty() && feeds.iter().any(|feed| self.silent.contains(&feed.as_str()))
     }
 
     /// The same household with another month as the last settled one: what its income was then, as it is known on this
@@ -126,8 +138,30 @@ impl<'a> Household<'a> {
 
     /// What a sum takes of the household.
     pub fn taken<'s>(&'s self, amounts: &'s Amounts) -> Taken<'s> {
-        let sums = if self.has.both(amounts.of()).is_empty() { &[][..] } else { &self.state.sums };
+        let of = amounts.of();
+        let is_part = |sum: &Sum| of.contains(sum.category);
+        let sums = match self.state.sums.iter().position(is_part).filter(|_| !self.has.categories.both(of).is_empty()) {
+            Some(first) => &self.state.sums[first..=self.state.sums.iter().rposition(is_part).unwrap_or(first)],
+            None => &[],
+        };
         Taken { sums, amounts }
+    }
+
+    /// The statuses of a code; they stand in the order of their codes.
+    pub(crate) fn statuses(&self, code: &str) -> std::slice::Iter<'a, Status> {
+        if !self.has.statuses.may_have(code) {
+            return [].iter();
+        }
+        let from = self.state.statuses.partition_point(|status| status.code.as_str() < code);
+        let of_it = &self.state.statuses[from..];
+        of_it[..of_it.partition_point(|status| status.code == code)].iter()
+    }
+
+    /// What happened to it, where one of these codes is among it; any where none is named.
+    pub(crate) fn incidents_with(&self, codes: &[String]) -> &'a [Incident] {
+        let has = self.has.incidents;
+        let may_be = if codes.is_empty() { !has.is_empty() } else { codes.iter().any(|code| has.may_have(code)) };
+        if may_be { &self.state.incidents } else { &[] }
     }
 
     /// A measure; `None` where there is nobody to share among.
@@ -173,7 +207,16 @@ impl<'a> Household<'a> {
     }
 
     /// How a reading compares; `None` where only a lower bound is known and it does not decide.
+    #[inline]
     pub fn compares(&self, reading: Reading, compare: &Compare) -> Option<bool> {
+        if let (true, Threshold::Amount(amount)) = (reading.known, &compare.threshold) {
+            // So it is with most figures, and both are known.
+            return Some(compare.comparator.holds(reading.value, *amount));
+        }
+        self.compares_with_limit(reading, compare)
+    }
+
+    fn compares_with_limit(&self, reading: Reading, compare: &Compare) -> Option<bool> {
         let Some(limit) = self.limit(reading, &compare.threshold) else { return Some(false) };
         let holds = compare.comparator.holds(reading.value, limit.value);
         let is_upward = compare.comparator.is_upward();
@@ -233,7 +276,7 @@ impl<'a> Household<'a> {
     /// Categories over another window, where the household has something of them that counts; else nothing is other than over
     /// the window of `amounts`.
     fn that_matters<'i>(&self, instead: Option<&'i Instead>, amounts: &Amounts) -> Option<&'i Instead> {
-        instead.filter(|instead| !instead.categories.both(self.has).both(amounts.of()).is_empty())
+        instead.filter(|instead| !instead.categories.both(self.has.categories).both(amounts.of()).is_empty())
     }
 
     /// What the survey found and no feed reports, where income is known.
@@ -322,10 +365,21 @@ impl<'a> Household<'a> {
     }
 }
 
+impl Has {
+    fn of(state: &HouseholdState) -> Self {
+        let incidents = state.incidents.iter().filter(|one| one.kind == Kind::Incident);
+        Self {
+            categories: state.sums.iter().map(|sum| sum.category).collect(),
+            statuses: state.statuses.iter().map(|status| status.code.as_str()).collect(),
+            incidents: incidents.map(|one| one.code.as_str()).collect(),
+        }
+    }
+}
+
 /// What a sum of a policy takes of a household.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken<'a> {
-    /// The household's sums; none where all of them are of other categories.
+    /// The household's sums from the first to the last that it takes.
     sums: &'a [Sum],
     amounts: &'a Amounts,
 }
@@ -347,11 +401,15 @@ impl<'a> Taken<'a> {
 
     /// What it comes to over these months.
     pub fn over(self, span: Span) -> Reading {
-        let parts = self.parts().map(|(sign, sum)| {
+        let mut parts = self.parts().map(|(sign, sum)| {
             let amount_fen = sum.months.total(span.first, span.last).scaled(sign * span.times, span.over);
             Contribution { category: sum.category, cause: sum.cause, amount_fen }
         });
-        let value = if self.sums.is_empty() { Fen::ZERO } else { uncovered_total(parts) };
+        let value = match self.sums {
+            [] => Fen::ZERO,
+            [_] => parts.next().map_or(Fen::ZERO, |part| part.amount_fen.max(Fen::ZERO)),
+            _ => uncovered_total(parts),
+        };
         Reading { value, known: true, line_year: span.last.year(), year_before: None }
     }
 
@@ -376,14 +434,18 @@ fn silent_feeds(coverage: &[Coverage], county: County, settled: Month) -> Vec<&s
         return Vec::new();
     }
     let is_of_it = |one: &&Coverage| one.county == county || one.county == County::default();
-    let mut last: Vec<(&str, Day)> = Vec::new();
-    for one in coverage.iter().filter(is_of_it) {
-        match last.last_mut() {
-            Some((source, day)) if *source == one.source => *day = one.day.max(*day),
-            _ => last.push((&one.source, one.day)),
+    let mut heard = coverage.iter().filter(is_of_it).peekable();
+    let mut silent = Vec::new();
+    while let Some(first) = heard.next() {
+        let mut last = first.day;
+        while let Some(one) = heard.next_if(|one| one.source == first.source) {
+            last = last.max(one.day);
+        }
+        if last < needed {
+            silent.push(first.source.as_str());
         }
     }
-    last.into_iter().filter(|(_, day)| *day < needed).map(|(source, _)| source).collect()
+    silent
 }
 
 /// What is left of each cause after what is set against it, never below zero.
@@ -421,11 +483,15 @@ fn members(state: &HouseholdState) -> i64 {
 /// A month is observed when it is settled and began neither before the household's registration nor before the first
 /// day that the calendar closed. The survey's age is counted in months, so that it changes with a month's end, when
 /// everybody is evaluated.
-fn income_known(state: &HouseholdState, policy: &Policy, calendar: Calendar) -> bool {
+fn income_known(
+    state: &HouseholdState,
+    policy: &Policy,
+    (first_closed_day, (current, settled)): (Day, (Month, Month)),
+) -> bool {
     let Some((survey, registered_day)) = state.survey.as_ref().zip(state.registered_day) else { return false };
-    let is_recent = calendar.day.month().since(survey.day.month()) <= policy.survey_months;
-    let first_month = calendar.last_settled(policy.settle_days).plus(1 - policy.observed_months);
-    is_recent && first_month.first_day() >= registered_day.max(calendar.first_closed_day)
+    let is_recent = current.since(survey.day.month()) <= policy.survey_months;
+    let first_month = settled.plus(1 - policy.observed_months);
+    is_recent && first_month.first_day() >= registered_day.max(first_closed_day)
 }
 
 /// The cause of which most is left after what is set against it; of equal ones the lowest code, 99 where nothing is left.

@@ -118,7 +118,9 @@ impl Village {
     }
 
     fn is_enough(&self, share: &Share<'_>, count: usize) -> bool {
-        count >= share.households_min && (count * WHOLE_PERCENT) as i64 >= share.percent * self.households as i64
+        count > 0
+            && count >= share.households_min
+            && (count * WHOLE_PERCENT) as i64 >= share.percent * self.households as i64
     }
 
     /// Whether anything can be a matter of the village at all.
@@ -129,35 +131,52 @@ impl Village {
 
     /// The causes that are one matter of the village: `before` those that were so already. A matter begins when enough
     /// households are asked about within the days of the rule, and lasts while enough are.
-    fn matters(&self, share: &Share<'_>, before: &[Cause], day: Day) -> BTreeMap<Cause, BTreeSet<HouseholdCode>> {
-        let mut lasting: BTreeMap<Cause, BTreeSet<HouseholdCode>> = BTreeMap::new();
-        let mut recent: BTreeMap<Cause, BTreeSet<HouseholdCode>> = BTreeMap::new();
-        for (household, causes) in &self.requests {
-            for (cause, since) in causes {
-                lasting.entry(*cause).or_default().insert(*household);
-                if since.plus(share.days) > day {
-                    recent.entry(*cause).or_default().insert(*household);
-                }
+    fn matters(&self, share: &Share<'_>, before: &[Cause], day: Day) -> Vec<Cause> {
+        let below = self.cause_below(share);
+        let is_matter = |cause: &Cause| {
+            let of_below = if below == Some(*cause) { self.below.len() } else { 0 };
+            // Nobody is counted one by one where all together are too few.
+            if !self.is_enough(share, self.counts[*cause as usize] + of_below) {
+                return false;
             }
+            let is_recent = |since: Day| since.plus(share.days) > day;
+            self.is_enough(share, self.count(*cause, below, is_recent))
+                || before.contains(cause) && self.is_enough(share, self.count(*cause, below, |_| true))
+        };
+        Cause::ALL.into_iter().filter(is_matter).collect()
+    }
+
+    /// The cause for which enough households live below the line: the one that most of them have; of equal ones the lowest
+    /// code.
+    fn cause_below(&self, share: &Share<'_>) -> Option<Cause> {
+        if !self.is_enough(share, self.below.len()) {
+            return None;
         }
-        let mut below: BTreeMap<Cause, usize> = BTreeMap::new();
+        let mut counts = [0_usize; Cause::ALL.len()];
         for cause in self.below.values() {
-            *below.entry(*cause).or_default() += 1;
+            counts[*cause as usize] += 1;
         }
-        let is_enough = |count: usize| self.is_enough(share, count);
-        if is_enough(self.below.len()) {
-            // The cause that most of them have; of equal ones the lowest code.
-            let most = below.iter().max_by_key(|(cause, count)| (**count, std::cmp::Reverse(**cause)));
-            if let Some((cause, _)) = most {
-                lasting.entry(*cause).or_default().extend(self.below.keys());
-                recent.entry(*cause).or_default().extend(self.below.keys());
-            }
-        }
-        lasting.retain(|cause, households| {
-            let is_new = recent.get(cause).is_some_and(|recent| is_enough(recent.len()));
-            is_new || before.contains(cause) && is_enough(households.len())
-        });
-        lasting
+        let count = |cause: &Cause| counts[*cause as usize];
+        let of_some = Cause::ALL.into_iter().filter(|cause| count(cause) > 0);
+        of_some.max_by_key(|cause| (count(cause), std::cmp::Reverse(*cause)))
+    }
+
+    /// How many households a matter is about, of those that are asked about since such a day.
+    fn count(&self, cause: Cause, below: Option<Cause>, is_counted: impl Fn(Day) -> bool) -> usize {
+        let of_below = if below == Some(cause) { self.below.len() } else { 0 };
+        let is_asked = |(household, causes): &(&HouseholdCode, &BTreeMap<Cause, Day>)| {
+            let is_below = of_below > 0 && self.below.contains_key(household);
+            !is_below && causes.get(&cause).is_some_and(|since| is_counted(*since))
+        };
+        of_below + self.requests.iter().filter(is_asked).count()
+    }
+
+    /// The households that a matter is about.
+    fn households(&self, share: &Share<'_>, cause: Cause) -> BTreeSet<HouseholdCode> {
+        let asked =
+            self.requests.iter().filter(|(_, causes)| causes.contains_key(&cause)).map(|(household, _)| household);
+        let below = (self.cause_below(share) == Some(cause)).then(|| self.below.keys());
+        asked.chain(below.into_iter().flatten()).copied().collect()
     }
 }
 
@@ -199,15 +218,16 @@ pub fn evaluate(
         put_right.into_iter().any(|warning| warning.cause == cause && warning.kind == WarningKind::Withdrawn)
     };
     let (mut findings, mut said) = (Vec::new(), Vec::new());
-    for finding in old.iter().filter(|finding| !matters.contains_key(&finding.cause)) {
+    for finding in old.iter().filter(|finding| !matters.contains(&finding.cause)) {
         let kind = if is_withdrawn(finding.cause) { WarningKind::Withdrawn } else { WarningKind::NoLongerMet };
         said.push(say(policy, &share, (code, finding), (kind, number, day), &BTreeSet::new()));
     }
-    for (cause, households) in &matters {
-        let finding = old.iter().find(|finding| finding.cause == *cause).cloned();
+    for cause in matters {
+        let finding = old.iter().find(|finding| finding.cause == cause).cloned();
         let finding = finding.unwrap_or_else(|| {
-            let finding = begin(&share, code, *cause, day);
-            said.push(say(policy, &share, (code, &finding), (WarningKind::Raised, number, day), households));
+            let finding = begin(&share, code, cause, day);
+            let households = village.households(&share, cause);
+            said.push(say(policy, &share, (code, &finding), (WarningKind::Raised, number, day), &households));
             finding
         });
         findings.push(finding);

@@ -25,11 +25,12 @@ pub(super) enum Decision {
     Cleared,
 }
 
-/// The acts that a case remembers, with those that a state tells anew. What was taken back is forgotten.
-pub(super) fn remember(case: &Case, state: &HouseholdState, codes: &ActCodes, occasion: Occasion) -> Vec<Act> {
-    let is_kept = |act: &&Act| occasion != Occasion::News || !state.reversed.contains(&act.entry);
-    let mut acts: Vec<Act> = case.acts.iter().filter(is_kept).cloned().collect();
-    let Some(opened) = case.opened_day.filter(|_| case.step != Step::None) else { return acts };
+/// Adds to the acts that a case remembers those that a state tells anew. What was taken back is forgotten.
+pub(super) fn remember(acts: &mut Vec<Act>, case: &Case, state: &HouseholdState, codes: &ActCodes, occasion: Occasion) {
+    if occasion == Occasion::News && !state.reversed.is_empty() {
+        acts.retain(|act| !state.reversed.contains(&act.entry));
+    }
+    let Some(opened) = case.opened_day.filter(|_| case.step != Step::None) else { return };
     for told in told(state, codes).filter(|told| told.day >= opened) {
         if !acts.iter().any(|act| act.entry == told.entry) {
             // What was done before the visit was asked for belongs to the one before, though it is heard of later.
@@ -37,8 +38,7 @@ pub(super) fn remember(case: &Case, state: &HouseholdState, codes: &ActCodes, oc
             acts.push(act(told, case.case_number, round));
         }
     }
-    bound(&mut acts);
-    acts
+    bound(acts);
 }
 
 /// Marks what is known on the day on which a case opens, so that it does not count for it.
@@ -83,14 +83,14 @@ impl<'a> Done<'a> {
         Self { acts, codes, case_number, round }
     }
 
-    fn of_round(&self) -> impl Iterator<Item = &'a Act> {
+    fn of_round(&self) -> impl DoubleEndedIterator<Item = &'a Act> + use<'a> {
         let (case_number, round) = (self.case_number, self.round);
         self.acts.iter().filter(move |act| (act.case_number, act.round) == (case_number, round))
     }
 
-    fn verifications(&self) -> impl DoubleEndedIterator<Item = &'a Act> {
-        let verdicts: Vec<&Act> = self.of_round().filter(|act| act.code == self.codes.verification).collect();
-        verdicts.into_iter()
+    fn verifications(&self) -> impl DoubleEndedIterator<Item = &'a Act> + use<'a> {
+        let verification = &self.codes.verification;
+        self.of_round().filter(move |act| act.code == *verification)
     }
 
     /// The last decision, and its day.

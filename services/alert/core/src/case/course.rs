@@ -100,7 +100,7 @@ pub(super) fn advance(
     let before = (file.step, file.case_number);
     let was_declared = matches!(file.done(course).decided(), Some((Decision::Cleared, _)));
     if let Some(case) = case {
-        file.acts = remember(case, household.state, &course.acts, occasion);
+        remember(&mut file.acts, case, household.state, &course.acts, occasion);
     }
     let picture = Picture::of(findings);
     file.step = step(&file, course, findings, was_declared);
@@ -115,8 +115,7 @@ pub(super) fn advance(
         join(visit, picture);
     }
     leave(&mut file, picture.as_ref(), course, day);
-    let own: Vec<Finding> =
-        findings.iter().filter(|finding| attached_to(finding, attached).is_none()).cloned().collect();
+    let own: Vec<&Finding> = findings.iter().filter(|finding| attached_to(finding, attached).is_none()).collect();
     let asks_visit = ask(&mut file, household, &own, picture);
     let is_closed = matches!(file.step, Step::Dismissed | Step::Cleared) && before != (file.step, file.case_number);
     if is_closed {
@@ -209,10 +208,10 @@ pub(super) fn attached_to<'a>(finding: &Finding, attached: &'a [(Cause, String)]
 
 /// Opens a case and asks for a visit, where that is to be done. `own`: the findings that are not attached to a warning of
 /// the village.
-fn ask(file: &mut File, household: &Household<'_>, own: &[Finding], picture: Option<Picture>) -> bool {
+fn ask(file: &mut File, household: &Household<'_>, own: &[&Finding], picture: Option<Picture>) -> bool {
     let (course, day) = (&household.policy.course, household.calendar.day);
     let Some(picture) = picture else { return false };
-    let urgent = Picture::of(own);
+    let urgent = own.iter().map(|finding| finding.level).filter(|level| level.is_request()).max();
     let policy = &course.visits;
     let is_made = file.done(course).is_visited();
     let is_open = file.step.is_open();
@@ -222,10 +221,10 @@ fn ask(file: &mut File, household: &Household<'_>, own: &[Finding], picture: Opt
         Some(_) if file.step == Step::Raised && file.is_asked() => false,
         // In a case that begins or has begun without a visit, whatever it rests on asks; but not too soon.
         Some(visit) if matches!(file.step, Step::None | Step::Raised) => {
-            let is_high = urgent.as_ref().is_some_and(|urgent| urgent.level == WarningLevel::High);
+            let is_high = urgent == Some(WarningLevel::High);
             !is_made || day >= again(visit, policy) || is_high
         }
-        Some(visit) => is_asked(own, visit, policy, (is_made, file.step == Step::Cleared), day),
+        Some(visit) => is_asked(own.iter().copied(), visit, policy, (is_made, file.step == Step::Cleared), day),
     };
     if file.step == Step::None || asks && !is_open {
         file.case_number += 1;

@@ -74,14 +74,20 @@ pub(super) fn look<'a>(
 ) -> (Sights<'a>, Vec<(&'a str, Why)>) {
     let (mut seen, mut blind, mut standing_still) = (Vec::new(), Vec::new(), Vec::new());
     let is_empty = household.members <= 0;
+    // Both stand in the order of the rules' ids.
+    let mut before = case.map_or(&[][..], |case| &case.findings).iter().peekable();
     for rule in policy.rules.iter().filter(|rule| kept.is_of(Some(rule))) {
-        let found = case.is_some_and(|case| case.findings.iter().any(|finding| finding.rule == rule.id));
+        while before.next_if(|finding| finding.rule < rule.id).is_some() {}
+        let found = before.peek().is_some_and(|finding| finding.rule == rule.id);
         if !is_empty && household.is_any_silent(&rule.needs) {
             blind.push(rule.id.as_str());
             standing_still.push((rule.id.as_str(), Why::SilentFeed));
             continue;
         }
         let mut sights = see(rule, household, found);
+        if sights.is_empty() {
+            continue;
+        }
         if is_empty {
             // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged
             // into. What it comes to is said of what ends.
@@ -228,12 +234,16 @@ fn begin(household: &Household<'_>, rule: &Rule, level: WarningLevel, seen: &See
 
 fn go_on(old: &Finding, (level, cause): (WarningLevel, Cause), figure: &Figure<'_>) -> Finding {
     Finding {
+        rule: old.rule.clone(),
+        warning_id: old.warning_id.clone(),
+        opening_entry: old.opening_entry,
+        since_day: old.since_day,
         level,
         cause,
+        month: old.month,
         value_fen: figure.value,
         threshold_fen: figure.threshold,
         evidence: evidence(figure),
-        ..old.clone()
     }
 }
 

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use schemas::records::{Case, Contribution, Note, Step, Warning, WarningKind, WarningLevel};
 use schemas::{Category, Cause, Day, Fen, Office};
 
-use super::course::File;
 use super::findings::Change;
 use super::{Part, Said};
 use crate::calendar::Window;
@@ -16,13 +15,13 @@ use crate::policy::{Policy, Rule};
 use crate::rules::{Figure, event_figure, is_noted};
 use crate::wording::{Figures, Language, Wording};
 
-pub(super) fn say(household: &Household<'_>, change: &Change<'_>, file: &File, case_number: i32) -> Said {
+pub(super) fn say(household: &Household<'_>, change: &Change<'_>, next: &Case, case_number: i32) -> Said {
     let figure_parts = change.figure.parts(household);
-    let warning = whole(household, (change, &figure_parts), file, case_number);
+    let warning = whole(household, (change, &figure_parts), next, case_number);
     // What is attached to the village's warning is not sent one by one.
     let rule = change.rule.filter(|_| change.attached_to.is_empty());
     let parts = rule
-        .map(|rule| parts(household.policy, (rule, file.step), (change, &figure_parts), &warning))
+        .map(|rule| parts(household.policy, (rule, next.step), (change, &figure_parts), &warning))
         .unwrap_or_default();
     Said { warning, parts, is_member_gone: change.is_member_gone }
 }
@@ -35,7 +34,7 @@ pub(super) const fn is_live(kind: WarningKind) -> bool {
 fn whole(
     household: &Household<'_>,
     (change, parts): (&Change<'_>, &[Contribution]),
-    file: &File,
+    next: &Case,
     case_number: i32,
 ) -> Warning {
     let Change { kind, finding, figure, rule, asks_visit, is_member_gone, attached_to } = change;
@@ -45,7 +44,7 @@ fn whole(
         |text: fn(&Rule) -> &str| rule.filter(|_| is_request).map_or_else(String::new, |rule| text(rule).to_owned());
     let action = text(|rule| &rule.action);
     let message = rule.map_or("", |rule| rule.village_message.as_str());
-    let ended = said_of_end(policy, (*kind, file.step), *is_member_gone);
+    let ended = said_of_end(policy, (*kind, next.step), *is_member_gone);
     let (sentence_zh, sentence_en) = sentences(policy, ended.unwrap_or(message), &figures(figure, &action));
     Warning {
         warning_id: finding.warning_id.clone(),
@@ -74,9 +73,9 @@ fn whole(
         sentence_zh,
         sentence_en,
         asks_visit: *asks_visit,
-        round: if finding.level.is_request() { file.visit.as_ref().map_or(0, |visit| visit.round) } else { 0 },
-        due_day: file.due_day.filter(|_| *asks_visit),
-        post: if is_request { post(household, file.office) } else { String::new() },
+        round: if finding.level.is_request() { next.round() } else { 0 },
+        due_day: next.due_day.filter(|_| *asks_visit),
+        post: if is_request { post(household, next.office) } else { String::new() },
         attached_to: attached_to.clone(),
         attached: Vec::new(),
     }

@@ -1,8 +1,6 @@
 //! When a new visit is asked for (domain section 5): not for what was looked at already, and not too soon. It does not
 //! know steps.
 
-use std::collections::BTreeMap;
-
 use schemas::records::{Finding, Size, Visit, WarningLevel};
 use schemas::{Cause, Day, Fen};
 
@@ -27,13 +25,16 @@ impl Picture {
         let mut causes: Vec<Cause> = requests().map(|finding| finding.cause).collect();
         causes.sort_unstable();
         causes.dedup();
-        let mut sizes: BTreeMap<&str, Fen> = BTreeMap::new();
+        let mut sizes: Vec<Size> = Vec::new();
         for finding in requests() {
-            let size = sizes.entry(&finding.rule).or_insert(finding.value_fen);
-            *size = if is_upward(finding) { (*size).max(finding.value_fen) } else { (*size).min(finding.value_fen) };
+            let value_fen = finding.value_fen;
+            match sizes.binary_search_by(|one| one.rule.cmp(&finding.rule)) {
+                Ok(at) if is_upward(finding) => sizes[at].value_fen = sizes[at].value_fen.max(value_fen),
+                Ok(at) => sizes[at].value_fen = sizes[at].value_fen.min(value_fen),
+                Err(at) => sizes.insert(at, Size { rule: finding.rule.clone(), value_fen }),
+            }
         }
-        let size = |(rule, value_fen): (&str, Fen)| Size { rule: rule.into(), value_fen };
-        Some(Self { level, causes, sizes: sizes.into_iter().map(size).collect() })
+        Some(Self { level, causes, sizes })
     }
 
     /// The visit that is asked for because of it.
@@ -80,8 +81,8 @@ fn has_grown(finding: &Finding, before: Fen, percent: i64) -> bool {
 }
 
 /// Whether a new visit is asked for on a day; `is_made`: the last one was.
-pub(super) fn is_asked(
-    findings: &[Finding],
+pub(super) fn is_asked<'a>(
+    findings: impl IntoIterator<Item = &'a Finding>,
     visit: &Visit,
     policy: &Visits,
     (is_made, is_cleared): (bool, bool),
@@ -89,7 +90,7 @@ pub(super) fn is_asked(
 ) -> bool {
     let is_soon = is_made && day < again(visit, policy);
     findings
-        .iter()
+        .into_iter()
         .filter(|finding| asks(finding, visit, policy, is_cleared))
         .any(|finding| !is_soon || finding.level == WarningLevel::High)
 }

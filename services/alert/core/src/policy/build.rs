@@ -12,7 +12,7 @@ use super::document::Document;
 use super::faults::{Faults, Found};
 use super::holidays::WorkingDays;
 use super::posts::Posts;
-use super::{Amounts, CategorySet, GoLive, Note, Policy, course, rules};
+use super::{Amounts, CategorySet, GoLive, Note, Policy, Rule, course, rules};
 use crate::calendar::Window;
 use crate::wording::{Figures, Wording};
 
@@ -141,11 +141,18 @@ fn read(document: &Document, value: &Value, beside: &Beside, found: &mut Found) 
         withdrawn,
         member_gone,
         no_part,
+        counting_days: counting_days(&rules),
         rules,
         wording: Arc::clone(wording),
         working_days: Arc::clone(&beside.working_days),
         posts: Arc::clone(&beside.posts),
     }
+}
+
+/// The places of the rules that count days.
+fn counting_days(rules: &[Rule]) -> Vec<usize> {
+    let counts = |rule: &Rule| rule.forms.iter().any(|form| form.test.counts_days());
+    (0..rules.len()).filter(|at| counts(&rules[*at])).collect()
 }
 
 fn go_live(value: Option<&Value>, found: &mut Found) -> Option<GoLive> {

@@ -83,6 +83,8 @@ pub struct Policy {
     pub no_part: String,
     /// The rules, sorted by id.
     pub rules: Vec<Rule>,
+    /// The places of those that count days, which each household is asked about each time.
+    counting_days: Vec<usize>,
     /// The sentences.
     pub wording: Arc<Wording>,
     /// Which days are working days.
@@ -203,6 +205,11 @@ pub enum Test {
 pub const MEMBER_CHANGES: [&str; 2] = ["came", "left"];
 
 impl Test {
+    /// Whether it can come to be met because days have passed.
+    const fn counts_days(&self) -> bool {
+        matches!(self, Self::MissingStatus { .. } | Self::History { history: History::NoMeasure, .. })
+    }
+
     /// Whether its findings are told apart by cause, as those of events are; a figure has one finding.
     pub const fn is_event(&self) -> bool {
         !matches!(self, Self::Sum(_) | Self::Measure(_))
@@ -470,6 +477,11 @@ impl Policy {
         }
         let before = self.lines.range(..=year).next_back();
         before.or_else(|| self.lines.iter().next()).map_or(Fen::ZERO, |(_, line)| *line)
+    }
+
+    /// The rules that can come to hold without any news, because days have passed.
+    pub fn rules_that_count_days(&self) -> impl Iterator<Item = &Rule> {
+        self.counting_days.iter().filter_map(|at| self.rules.get(*at))
     }
 
     /// The rule of that id.

@@ -2,7 +2,7 @@
 
 use schemas::{Class, PersonToken};
 
-use super::events::{incidents, statuses};
+use super::events::incidents;
 use super::{Verdict, all, is_one_of, see};
 use crate::measures::Household;
 use crate::policy::Condition;
@@ -37,7 +37,7 @@ pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<Per
             household.compares(reading, compare)
         }
         Condition::Incident { codes, causes, window } => {
-            Some(incidents(state, (codes, causes), household.span(*window)).next().is_some())
+            Some(incidents(household, (codes, causes), *window).next().is_some())
         }
         Condition::Finding(rules) => {
             let rules = rules.iter().filter_map(|id| household.policy.rule(id));
@@ -50,11 +50,12 @@ pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<Per
         }
         Condition::MainEarner => Some(about.is_some() && household.main_earner() == about),
         Condition::Status { code, values } => {
-            Some(statuses(state, code).any(|status| is_one_of(&status.value, values)))
+            Some(household.statuses(code).any(|status| is_one_of(&status.value, values)))
         }
         Condition::EveryMember { code, values } => {
-            let has =
-                |person| statuses(state, code).any(|one| one.person == Some(person) && is_one_of(&one.value, values));
+            let has = |person| {
+                household.statuses(code).any(|one| one.person == Some(person) && is_one_of(&one.value, values))
+            };
             Some(!state.members.is_empty() && state.members.iter().all(|member| has(member.person)))
         }
     }

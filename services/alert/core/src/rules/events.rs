@@ -60,6 +60,9 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'st
             entry.2.extend(event.behind);
         }
     }
+    if by_cause.is_empty() {
+        return Vec::new();
+    }
     let month = household.month();
     by_cause
         .into_iter()
@@ -74,7 +77,7 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'st
 /// Whether a note is to be made: a status holds with one of its values.
 pub fn is_noted(note: &Note, household: &Household<'_>) -> bool {
     let is_it = |status: &Status| is_one_of(&status.value, &note.values) && is_number(&status.value, note.number);
-    statuses(household.state, &note.code).any(is_it)
+    household.statuses(&note.code).any(is_it)
 }
 
 /// Whether a value is a number that compares so; any value where nothing is compared.
@@ -95,9 +98,9 @@ fn is_of(row: &LevelRow, event: &Event<'_>) -> bool {
 fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
     let state = household.state;
     match test {
-        Test::Status { code } => statuses(state, code).map(Event::of_status).collect(),
+        Test::Status { code } => household.statuses(code).map(Event::of_status).collect(),
         Test::Incident { codes, causes, window } => {
-            incidents(state, (codes, causes), household.span(*window)).map(Event::of_incident).collect()
+            incidents(household, (codes, causes), *window).map(Event::of_incident).collect()
         }
         Test::MemberChange { window } => member_changes(state, household.span(*window)),
         Test::MissingStatus { code, values, days } => missing(household, (code, values), *days),
@@ -190,7 +193,7 @@ struct Lack<'a> {
 /// Who lacks a status: since another value of it was said, or since it was said of others of the household, or since
 /// they came.
 fn lacking<'a>(household: &Household<'a>, (code, values): (&str, &[String])) -> impl Iterator<Item = Lack<'a>> {
-    let said = statuses(household.state, code);
+    let said = household.statuses(code);
     let first_said = said.clone().map(|status| status.day).min();
     let first_closed_day = household.calendar.first_closed_day;
     household.state.members.iter().filter_map(move |member| {
@@ -206,7 +209,7 @@ fn lacking<'a>(household: &Household<'a>, (code, values): (&str, &[String])) -> 
 
 /// The first day, `from` on, on which a rule that counts days can come to hold without any news.
 pub fn next_due(household: &Household<'_>, from: Day) -> Option<Day> {
-    let forms = household.policy.rules.iter().flat_map(|rule| &rule.forms);
+    let forms = household.policy.rules_that_count_days().flat_map(|rule| &rule.forms);
     let due = forms.filter_map(|form| match &form.test {
         Test::MissingStatus { code, values, days } => {
             let known = lacking(household, (code, values)).filter(|lack| lack.known);
@@ -217,23 +220,18 @@ pub fn next_due(household: &Household<'_>, from: Day) -> Option<Day> {
     due.min()
 }
 
-/// The statuses of a code; they stand in the order of their codes.
-pub(super) fn statuses<'a>(state: &'a HouseholdState, code: &str) -> std::slice::Iter<'a, Status> {
-    let from = state.statuses.partition_point(|status| status.code.as_str() < code);
-    let of_it = &state.statuses[from..];
-    of_it[..of_it.partition_point(|status| status.code == code)].iter()
-}
-
+/// What happened: one of these codes with one of these causes, within a window.
 pub(super) fn incidents<'a>(
-    state: &'a HouseholdState,
+    household: &Household<'a>,
     (codes, causes): (&[String], &BTreeSet<Cause>),
-    span: Span,
+    window: Window,
 ) -> impl Iterator<Item = &'a Incident> {
+    let span = household.span(window);
     let is_it = move |one: &&Incident| {
         one.kind == Kind::Incident
             && is_one_of(&one.code, codes)
             && (causes.is_empty() || causes.contains(&one.cause))
             && span.contains(one.day.month())
     };
-    state.incidents.iter().filter(is_it)
+    household.incidents_with(codes).iter().filter(is_it)
 }
