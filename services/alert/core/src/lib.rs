@@ -3,11 +3,11 @@
 
 pub mod calendar;
 pub mod case;
-mod codes;
 pub mod identity;
 pub mod measures;
 pub mod policy;
 pub mod rules;
+mod traces;
 pub mod village;
 pub mod wording;
 

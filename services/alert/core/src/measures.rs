@@ -5,11 +5,11 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Incident, Status, Sum};
-use schemas::{Category, Cause, County, Day, EntryId, Fen, Kind, Month, PersonToken};
+use schemas::{Category, Cause, County, Day, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
-use crate::codes::CodeMarks;
-use crate::policy::{Amounts, CategorySet, Compare, Instead, Measure, MeasureOf, Policy, Threshold, WHOLE, Whole};
+use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy, Rule, Threshold, WHOLE, Whole};
+use crate::traces::Traces;
 
 /// A household on a day, under its policy.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Household<'a> {
     /// The feeds that have fallen silent in its county.
     silent: Vec<&'a str>,
     /// What there is of it at all.
-    has: Has,
+    has: Traces,
     /// The current month and the last settled one.
     months: (Month, Month),
     /// Net income and rigid expenditure, once they were asked for.
@@ -34,17 +34,6 @@ pub struct Household<'a> {
     pub members: i64,
     /// Its case, where a rule looks at the course of it.
     pub case: Option<&'a Case>,
-}
-
-/// What there is of a household at all: a rule about anything else sees nothing, and so it is with most rules.
-#[derive(Clone, Copy, Debug)]
-struct Has {
-    /// The categories of its sums.
-    categories: CategorySet,
-    /// The codes of its statuses.
-    statuses: CodeMarks,
-    /// The codes of what happened to it; what offices did is no incident.
-    incidents: CodeMarks,
 }
 
 /// A figure, and whether it is all there is.
@@ -75,7 +64,7 @@ impl<'a> Household<'a> {
         let Now { calendar, coverage, .. } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
         let silent = silent_feeds(coverage, state.household.county(), months.1);
-        let has = Has::of(state);
+        let has = Traces::of(state);
         let (members, totals) = (members(state), Default::default());
         let mut household =
             Self { state, policy, calendar, silent, has, months, totals, income_known: false, members, case: None };
@@ -84,11 +73,18 @@ impl<'a> Household<'a> {
         household
     }
 
+    /// Whether a rule can see anything of it that is not there because it was found before.
+    #[inline]
+    pub fn may_show(&self, rule: &Rule) -> bool {
+        rule.looks_for.is_none_or(|looked_for| self.has.meets(looked_for))
+    }
+
     /// Whether one of these feeds has fallen silent in the household's county.
     ///
     /// That is so when nothing came since the last settled month ended: then its files for that month can be missing. A
     /// feed that was never heard is none of the city's, and cannot fall silent. What names persons only is of no county
     /// and counts for each.
+    #[inline]
     pub fn is_any_silent(&self, feeds: &[String]) -> bool {
         !self.silent.is_empty() && feeds.iter().any(|feed| self.silent.contains(&feed.as_str()))
     }
@@ -365,17 +361,6 @@ impl<'a> Household<'a> {
     }
 }
 
-impl Has {
-    fn of(state: &HouseholdState) -> Self {
-        let incidents = state.incidents.iter().filter(|one| one.kind == Kind::Incident);
-        Self {
-            categories: state.sums.iter().map(|sum| sum.category).collect(),
-            statuses: state.statuses.iter().map(|status| status.code.as_str()).collect(),
-            incidents: incidents.map(|one| one.code.as_str()).collect(),
-        }
-    }
-}
-
 /// What a sum of a policy takes of a household.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken<'a> {
@@ -418,6 +403,13 @@ impl<'a> Taken<'a> {
         let asks = |compare: &Compare| matches!(&compare.threshold, Threshold::Share { of: Whole::YearBefore, .. });
         let year_before = compares.into_iter().any(asks).then(|| self.over(span.year_before()).value);
         Reading { year_before, ..self.over(span) }
+    }
+
+    /// What it comes to at most in any of these months.
+    pub fn most_of_a_month(self, span: Span) -> Fen {
+        let most = |sum: &Sum| sum.months.within(span.first, span.last).map(|one| one.amount_fen).max();
+        let added = self.parts().filter(|(sign, _)| *sign > 0);
+        added.filter_map(|(_, sum)| most(sum)).fold(Fen::ZERO, |all, most| all.plus(most.max(Fen::ZERO)))
     }
 
     /// Whether there is something of its categories in a month, whatever the cause.

@@ -9,7 +9,7 @@ pub use conditions::holds;
 use events::see_events;
 pub use events::{is_noted, next_due};
 use figures::see_figures;
-use schemas::records::WarningLevel;
+use schemas::records::{Finding, WarningLevel};
 use schemas::{Category, Cause, Day, EntryId, Fen, Month};
 
 use crate::calendar::{Span, Window};
@@ -88,8 +88,8 @@ impl Figure<'_> {
 
 /// What a rule says about a household: one finding for a figure, one per month where each month is looked at by itself;
 /// for events one per cause, and none where nothing happened. Sorted by month and cause. What is not met is told only where
-/// something was `found` before: then its figures say why that ends.
-pub fn see<'a>(rule: &'a Rule, household: &Household<'_>, found: bool) -> Vec<Seen<'a>> {
+/// it was `found` before: then its figures say why that ends.
+pub fn see<'a>(rule: &'a Rule, household: &Household<'_>, found: &[Finding]) -> Vec<Seen<'a>> {
     if rule.is_of_events() {
         return see_events(rule, household);
     }

@@ -79,7 +79,11 @@ impl AlertStage {
         }
         partition.states.put(state.household.number(), bytes);
         match partition.calendar() {
-            Some(calendar) => self.evaluate(partition, &state, calendar, Occasion::News, outbox).map(drop),
+            Some(calendar) => {
+                let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
+                let news = (&state, calendar, Occasion::News);
+                evaluate_household((policies, &mut self.outputs), partition, news, outbox).map(drop)
+            }
             // Nothing is evaluated before the first day is closed.
             None => Ok(()),
         }
@@ -91,7 +95,7 @@ impl AlertStage {
             let marker: DayClosed = codec::decode(bytes).map_err(|error| error.to_string())?;
             let before = partition.calendar().map(|calendar| (calendar, partition.progress.policies_offset));
             partition.begin();
-            if partition.progress.take_marker(&marker).is_none() {
+            if !partition.take_marker(&marker) {
                 return Ok(Step::Done);
             }
             if self.concerns_everybody(partition, before) {
@@ -143,6 +147,7 @@ impl AlertStage {
         if partition.swept_whom() == Whom::WhoIsDue {
             self.find_who_is_due(partition)?;
         }
+        let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
         let mut last = None;
         for _ in 0..self.sweep_households_per_step {
             let Some(household) = partition.next_in_sweep() else {
@@ -150,7 +155,8 @@ impl AlertStage {
                 return Ok(Step::Done);
             };
             if let Some(state) = partition.state(household)? {
-                let outcome = self.evaluate(partition, &state, calendar, Occasion::Calendar, outbox)?;
+                let looked_at = (&state, calendar, Occasion::Calendar);
+                let outcome = evaluate_household((policies, &mut self.outputs), partition, looked_at, outbox)?;
                 partition.swept(household, outcome.as_ref());
                 last = Some(household);
             }
@@ -159,51 +165,6 @@ impl AlertStage {
             partition.swept_until(last);
         }
         Ok(Step::More)
-    }
-
-    /// Evaluates a household, keeps its case and says what follows. Nothing comes of it where no policy is for its county.
-    fn evaluate<'a>(
-        &'a mut self,
-        partition: &mut AlertPartition,
-        state: &'a HouseholdState,
-        calendar: Calendar,
-        occasion: Occasion,
-        outbox: &mut Outbox,
-    ) -> Result<Option<Outcome<'a>>, String> {
-        let policies: &PolicySet = self.policies.at(partition.progress.policies_offset, calendar.day);
-        let Some(policy) = policies.of(state.household.county()) else {
-            partition.progress.count("without_policy", "", i64::from(occasion == Occasion::News));
-            return Ok(None);
-        };
-        let case: Option<Case> = partition.case(state.household)?;
-        let village = village::code_of(state.household);
-        let village_case = partition.case(village)?;
-        let attached = village::attached(village_case.as_ref());
-        let may_release = match (policy.go_live, &case) {
-            (Some(go_live), Some(_)) => {
-                let village = partition.village(village, policy)?;
-                village.is_next(state.household, calendar.day, go_live.cases_per_village_and_day)
-            }
-            _ => false,
-        };
-        let now = Now { calendar, coverage: &partition.progress.coverage, attached: &attached, may_release };
-        let outcome = evaluate(state, case.as_ref(), policy, now, occasion);
-        partition.set_due(state.household, outcome.next_due);
-        if let Some(next) = &outcome.case {
-            partition.count_case(case.as_ref(), next);
-            self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
-        }
-        say(&self.outputs, partition, &outcome.said, outbox)?;
-        if let Some(next) = &outcome.case {
-            let known = partition.case_changed(next, state, policy)?;
-            let (next, said) =
-                village::evaluate(known, (village, village_case.as_ref()), policy, calendar, &outcome.said);
-            if let Some(next) = &next {
-                self.outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
-            }
-            say(&self.outputs, partition, &said, outbox)?;
-        }
-        Ok(Some(outcome))
     }
 }
 
@@ -242,7 +203,7 @@ impl Stage for AlertStage {
             partition.cases.restore(household()?.number(), Some(value));
         } else if record.topic == CASES && record.key == Some(PROGRESS_KEY.as_bytes()) {
             let read = codec::decode::<Progress>(value);
-            partition.progress = read.map_err(|error: CodecError| fail(error.to_string()))?;
+            partition.restore_progress(read.map_err(|error: CodecError| fail(error.to_string()))?);
         }
         Ok(())
     }
@@ -300,6 +261,48 @@ impl Stage for AlertStage {
         partition.figures(figures);
         figures.add("policies_refused", "", self.policies.refused());
     }
+}
+
+/// Evaluates a household, keeps its case and says what follows. Nothing comes of it where no policy is for its county.
+fn evaluate_household<'a>(
+    (policies, outputs): (&'a PolicySet, &mut Outputs),
+    partition: &mut AlertPartition,
+    (state, calendar, occasion): (&HouseholdState, Calendar, Occasion),
+    outbox: &mut Outbox,
+) -> Result<Option<Outcome<'a>>, String> {
+    let Some(policy) = policies.of(state.household.county()) else {
+        partition.progress.count("without_policy", "", i64::from(occasion == Occasion::News));
+        return Ok(None);
+    };
+    let case: Option<Case> = partition.case(state.household)?;
+    let village = village::code_of(state.household);
+    let village_case = partition.case(village)?;
+    let attached = village::attached(village_case.as_ref());
+    let may_release = match (policy.go_live, &case) {
+        (Some(go_live), Some(_)) => {
+            let village = partition.village(village, policy)?;
+            village.is_next(state.household, calendar.day, go_live.cases_per_village_and_day)
+        }
+        _ => false,
+    };
+    let coverage = partition.coverage_of(state.household.county());
+    let now = Now { calendar, coverage, attached: &attached, may_release };
+    let outcome = evaluate(state, case.as_ref(), policy, now, occasion);
+    partition.set_due(state.household, outcome.next_due);
+    if let Some(next) = &outcome.case {
+        partition.count_case(case.as_ref(), next);
+        outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
+    }
+    say(outputs, partition, &outcome.said, outbox)?;
+    if let Some(next) = &outcome.case {
+        let known = partition.case_changed(next, state, policy)?;
+        let (next, said) = village::evaluate(known, (village, village_case.as_ref()), policy, calendar, &outcome.said);
+        if let Some(next) = &next {
+            outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
+        }
+        say(outputs, partition, &said, outbox)?;
+    }
+    Ok(Some(outcome))
 }
 
 fn say(outputs: &Outputs, partition: &mut AlertPartition, said: &[Said], outbox: &mut Outbox) -> Result<(), String> {

@@ -8,7 +8,7 @@ use alert_core::{Calendar, Outcome, Policy, Why};
 use runtime::stage::Figures;
 use runtime::table::Table;
 use schemas::codec::{self, Recorded};
-use schemas::records::{Case, HouseholdState, Progress, Warning};
+use schemas::records::{Case, Coverage, DayClosed, HouseholdState, Progress, Warning};
 use schemas::{County, Day, HouseholdCode};
 use serde::de::DeserializeOwned;
 
@@ -52,6 +52,9 @@ pub struct AlertPartition {
     /// The households of each village, by the serials in their codes: a village has room for 10,000 and is mostly empty.
     /// Made when a village is first asked for, and anew after a restore or an abort.
     serials: Option<BTreeMap<HouseholdCode, Vec<u16>>>,
+    /// What was heard for the households of a county, of which each of them asks; made anew when a day is closed, and after
+    /// a restore or an abort.
+    heard: BTreeMap<County, Vec<Coverage>>,
     /// What the open transaction has found in its sweep and the progress does not say yet.
     found: Found,
 }
@@ -86,6 +89,7 @@ impl AlertPartition {
             due: None,
             villages: BTreeMap::new(),
             serials: None,
+            heard: BTreeMap::new(),
             found: Found::default(),
         }
     }
@@ -118,6 +122,25 @@ impl AlertPartition {
         if self.committed.is_none() {
             self.committed = Some(self.progress.clone());
         }
+    }
+
+    /// Takes a marker into the progress; tells whether a day is closed by it.
+    pub(super) fn take_marker(&mut self, marker: &DayClosed) -> bool {
+        self.heard.clear();
+        self.progress.take_marker(marker).is_some()
+    }
+
+    /// What was heard for a county: what names persons only is of no county and counts for each.
+    pub(super) fn coverage_of(&mut self, county: County) -> &[Coverage] {
+        let coverage = &self.progress.coverage;
+        let is_of_it = |one: &&Coverage| one.county == county || one.county == County::default();
+        self.heard.entry(county).or_insert_with(|| coverage.iter().filter(is_of_it).cloned().collect())
+    }
+
+    /// Sets the progress as a restore does.
+    pub(super) fn restore_progress(&mut self, progress: Progress) {
+        self.heard.clear();
+        self.progress = progress;
     }
 
     pub(super) fn is_changed(&self) -> bool {
@@ -336,6 +359,7 @@ impl AlertPartition {
         self.due = None;
         self.villages.clear();
         self.serials = None;
+        self.heard.clear();
         self.found = Found::default();
     }
 

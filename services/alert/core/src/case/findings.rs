@@ -74,20 +74,19 @@ pub(super) fn look<'a>(
 ) -> (Sights<'a>, Vec<(&'a str, Why)>) {
     let (mut seen, mut blind, mut standing_still) = (Vec::new(), Vec::new(), Vec::new());
     let is_empty = household.members <= 0;
-    // Both stand in the order of the rules' ids.
-    let mut before = case.map_or(&[][..], |case| &case.findings).iter().peekable();
+    let mut before = case.map_or(&[][..], |case| &case.findings);
     for rule in policy.rules.iter().filter(|rule| kept.is_of(Some(rule))) {
-        while before.next_if(|finding| finding.rule < rule.id).is_some() {}
-        let found = before.peek().is_some_and(|finding| finding.rule == rule.id);
+        let found;
+        (found, before) = found_by(rule, before);
         if !is_empty && household.is_any_silent(&rule.needs) {
             blind.push(rule.id.as_str());
             standing_still.push((rule.id.as_str(), Why::SilentFeed));
             continue;
         }
-        let mut sights = see(rule, household, found);
-        if sights.is_empty() {
+        if found.is_empty() && !household.may_show(rule) {
             continue;
         }
+        let mut sights = see(rule, household, found);
         if is_empty {
             // Where nobody lives any longer nothing holds: all have left, died, or gone to the household that it was merged
             // into. What it comes to is said of what ends.
@@ -104,6 +103,13 @@ pub(super) fn look<'a>(
         }
     }
     (Sights { seen, blind }, standing_still)
+}
+
+/// What a rule found before, and what the rules after it did. Both stand in the order of the rules' ids.
+fn found_by<'f>(rule: &Rule, before: &'f [Finding]) -> (&'f [Finding], &'f [Finding]) {
+    let others = before.iter().take_while(|finding| finding.rule < rule.id).count();
+    let before = &before[others..];
+    before.split_at(before.iter().take_while(|finding| finding.rule == rule.id).count())
 }
 
 /// Puts what is seen now beside what was found before.

@@ -8,7 +8,7 @@ use schemas::{County, Day};
 
 use super::Policy;
 use super::build::{Beside, build};
-use super::document::{Counties, Document};
+use super::document::{Counties, Document, digits};
 use super::faults::{Fault, Faults};
 use super::holidays::{Holidays, WorkingDays};
 use super::posts::{Post, Posts};
@@ -175,10 +175,11 @@ fn newest<T>(published: &[(i64, T)], below_offset: i64) -> Option<&(i64, T)> {
 impl PolicySet {
     /// The policy of a county: the one whose prefix fits longest; of two that fit alike, the one published later.
     pub fn of(&self, county: County) -> Option<&Policy> {
+        let digits = digits(county);
         let fitting = self
             .policies
             .iter()
-            .filter_map(|(offset, counties, policy)| Some(((counties.fits(county)?, *offset), policy)));
+            .filter_map(|(offset, counties, policy)| Some(((counties.fits(digits)?, *offset), policy)));
         fitting.max_by_key(|(fit, _)| *fit).map(|(_, policy)| policy)
     }
 

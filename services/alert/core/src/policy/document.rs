@@ -39,20 +39,18 @@ pub enum Counties {
 }
 
 impl Counties {
-    /// How closely it fits a county: the length of the prefix, 0 for all counties; `None` where it does not.
-    pub fn fits(&self, county: County) -> Option<usize> {
+    /// How closely it fits a county with these digits: the length of the prefix, 0 for all counties; `None` where it does not.
+    pub(super) fn fits(&self, county: [u8; 6]) -> Option<usize> {
+        let is_of = |prefix: &&String| prefix.len() <= county.len() && prefix.bytes().zip(county).all(|(a, b)| a == b);
         match self {
             Self::All => Some(0),
-            Self::Prefixes(prefixes) => {
-                let digits = digits(county);
-                prefixes.iter().filter(|prefix| digits.starts_with(prefix.as_bytes())).map(String::len).max()
-            }
+            Self::Prefixes(prefixes) => prefixes.iter().filter(is_of).map(String::len).max(),
         }
     }
 }
 
 /// The six digits of a county, without an allocation: each household is asked for its policy.
-fn digits(county: County) -> [u8; 6] {
+pub(super) fn digits(county: County) -> [u8; 6] {
     let mut rest = county.0;
     let mut digits = [b'0'; 6];
     for digit in digits.iter_mut().rev() {

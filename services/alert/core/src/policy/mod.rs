@@ -37,6 +37,7 @@ use schemas::records::WarningLevel;
 use schemas::{Category, Cause, Class, Day, Fen, Text};
 
 use crate::calendar::Window;
+use crate::traces::Traces;
 use crate::wording::Wording;
 
 /// A policy that is complete: read, joined with what it inherits, and checked.
@@ -100,6 +101,9 @@ pub struct Rule {
     pub id: Text,
     /// Its forms, in the order of the policy.
     pub forms: Vec<Form>,
+    /// What a household must have something of for it to see anything; none where it sees what is missing or how all of it
+    /// adds up.
+    pub(crate) looks_for: Option<Traces>,
     /// The feeds without which it stands still: while one of them is silent in a county, nothing begins and nothing ends.
     pub needs: Vec<String>,
     /// How the cause of its findings is found.

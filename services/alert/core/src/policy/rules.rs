@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::records::WarningLevel;
-use schemas::{Category, Cause};
+use schemas::{Category, Cause, Fen};
 use serde_json::Value;
 
 use super::build::{message, texts};
@@ -12,8 +12,9 @@ use super::conditions::{amount_of, compare, condition, number};
 use super::contradictions;
 use super::faults::Found;
 use super::kinds;
-use super::{CauseRule, Condition, Form, LevelRow, Rule, Test, Threshold};
+use super::{CauseRule, Condition, Form, LevelRow, Rule, Test, Threshold, Whole};
 use crate::calendar::Window;
+use crate::traces::{CodeMarks, Traces};
 use crate::wording::{Figures, Wording, action_message};
 
 type Departments = BTreeMap<String, BTreeSet<Category>>;
@@ -116,6 +117,7 @@ fn rule(id: &str, value: &Value, departments: &Departments, wording: &Wording, f
     };
     Rule {
         id: id.into(),
+        looks_for: looks_for(&forms),
         forms,
         needs: texts(value.get("needs")),
         cause,
@@ -125,6 +127,34 @@ fn rule(id: &str, value: &Value, departments: &Departments, wording: &Wording, f
         village_message: said("village", found),
         department_message: said("department", found),
     }
+}
+
+/// What a household must have something of for one of these forms to see anything.
+fn looks_for(forms: &[Form]) -> Option<Traces> {
+    let all = forms.iter().map(form_looks_for);
+    all.reduce(|one, other| Some(one?.with(other?))).flatten()
+}
+
+fn form_looks_for(form: &Form) -> Option<Traces> {
+    let none = Traces::default();
+    match &form.test {
+        Test::Status { code } => Some(Traces { statuses: [code.as_str()].into_iter().collect(), ..none }),
+        Test::Incident { codes, .. } if codes.is_empty() => Some(Traces { incidents: CodeMarks::ALL, ..none }),
+        Test::Incident { codes, .. } => Some(Traces { incidents: codes.iter().map(String::as_str).collect(), ..none }),
+        Test::Sum(amounts) if form.levels.iter().all(is_never_met_by_nothing) => {
+            Some(Traces { categories: amounts.of(), ..none })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a sum of nothing, in this year and in the one before, is not on the side that a level asks for.
+fn is_never_met_by_nothing(row: &LevelRow) -> bool {
+    row.compare.as_ref().is_none_or(|compare| match &compare.threshold {
+        Threshold::Amount(amount) => !compare.comparator.holds(Fen::ZERO, *amount),
+        Threshold::Share { of: Whole::YearBefore, .. } => true,
+        Threshold::Line { .. } | Threshold::Share { .. } => false,
+    })
 }
 
 fn check_action(action: &str, wording: &Wording, found: &mut Found) {

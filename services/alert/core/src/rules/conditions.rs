@@ -41,7 +41,7 @@ pub fn holds(condition: &Condition, household: &Household<'_>, about: Option<Per
         }
         Condition::Finding(rules) => {
             let rules = rules.iter().filter_map(|id| household.policy.rule(id));
-            let verdicts = rules.flat_map(|rule| see(rule, household, false)).map(|seen| match seen.verdict {
+            let verdicts = rules.flat_map(|rule| see(rule, household, &[])).map(|seen| match seen.verdict {
                 Verdict::Holds(_) => Some(false),
                 Verdict::NotMet => Some(true),
                 Verdict::Unknown => None,

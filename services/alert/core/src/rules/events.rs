@@ -1,6 +1,6 @@
 //! Findings of events: what happened, which facts hold and which are missing, by cause. It does not know figures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use schemas::records::{Act, HouseholdState, Incident, Member, Status, WarningLevel};
 use schemas::{Category, Cause, Day, EntryId, Fen, Kind, PersonToken};
@@ -29,7 +29,8 @@ struct Event<'a> {
 
 /// Findings of events: what happened or holds, by cause.
 pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'static>> {
-    let mut by_cause: BTreeMap<Cause, (Verdict, Option<WarningLevel>, Vec<Behind>)> = BTreeMap::new();
+    // In the order of the causes; mostly there is none.
+    let mut by_cause: Vec<(Cause, Verdict, Option<WarningLevel>, Vec<Behind>)> = Vec::new();
     for form in &rule.forms {
         for event in events(&form.test, household) {
             let cause = if let CauseRule::Fixed(fixed) = rule.cause { fixed } else { event.cause };
@@ -52,12 +53,16 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'st
             if verdict == Verdict::NotMet {
                 continue;
             }
-            let entry = by_cause.entry(cause).or_insert((verdict, None, Vec::new()));
-            if rank(verdict) > rank(entry.0) {
-                entry.0 = verdict;
+            let at = by_cause.binary_search_by_key(&cause, |(cause, ..)| *cause).unwrap_or_else(|at| {
+                by_cause.insert(at, (cause, verdict, None, Vec::new()));
+                at
+            });
+            let (_, most, most_perhaps, evidence) = &mut by_cause[at];
+            if rank(verdict) > rank(*most) {
+                *most = verdict;
             }
-            entry.1 = entry.1.max(perhaps);
-            entry.2.extend(event.behind);
+            *most_perhaps = perhaps.max(*most_perhaps);
+            evidence.extend(event.behind);
         }
     }
     if by_cause.is_empty() {
@@ -66,7 +71,7 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'st
     let month = household.month();
     by_cause
         .into_iter()
-        .map(|(cause, (verdict, perhaps, mut evidence))| {
+        .map(|(cause, verdict, perhaps, mut evidence)| {
             evidence.sort_unstable_by_key(|behind| (std::cmp::Reverse(behind.day), behind.entry));
             evidence.truncate(EVIDENCE_MAX);
             Seen { verdict, perhaps, cause, month: None, figure: event_figure(month, evidence) }
@@ -193,11 +198,17 @@ struct Lack<'a> {
 /// Who lacks a status: since another value of it was said, or since it was said of others of the household, or since
 /// they came.
 fn lacking<'a>(household: &Household<'a>, (code, values): (&str, &[String])) -> impl Iterator<Item = Lack<'a>> {
-    let said = household.statuses(code);
-    let first_said = said.clone().map(|status| status.day).min();
+    let said = household.statuses(code).as_slice();
+    let first_said = said.iter().map(|status| status.day).min();
     let first_closed_day = household.calendar.first_closed_day;
+    // Members and statuses stand in the order of the persons: the next one is mostly the next one there.
+    let mut next = 0;
     household.state.members.iter().filter_map(move |member| {
-        let status = said.clone().find(|status| status.person == Some(member.person));
+        let (before, after) = said.split_at(next);
+        let mut nearest = after.iter().chain(before).enumerate();
+        let found = nearest.find(|(_, status)| status.person == Some(member.person));
+        next = found.map_or(next, |(at, _)| (next + at + 1) % said.len());
+        let status = found.map(|(_, status)| status);
         if status.is_some_and(|status| is_one_of(&status.value, values)) {
             return None;
         }

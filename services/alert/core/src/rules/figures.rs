@@ -1,7 +1,7 @@
 //! Findings of figures: what a sum or measure comes to, over which months, and what stands behind it. It does not know
 //! events.
 
-use schemas::records::Contribution;
+use schemas::records::{Contribution, Finding};
 use schemas::{Category, Cause, Class, Fen, Month};
 
 use super::conditions::excludes;
@@ -9,13 +9,18 @@ use super::{Behind, EVIDENCE_MAX, Figure, Seen, Verdict, all, event_figure, hold
 use crate::calendar::{Span, Window};
 use crate::measures::{Household, Reading, largest_cause};
 use crate::policy::{
-    Amounts, CauseRule, Comparator, Compare, Condition, Form, LevelRow, Measure, MeasureOf, Rule, Test,
+    Amounts, CauseRule, Comparator, Compare, Condition, Form, LevelRow, Measure, MeasureOf, Rule, Test, Threshold,
 };
 
 /// The figures of a form: one, or one for each month of its reach; none where there is nobody to share a measure among.
-pub(super) fn see_figures<'a>(rule: &'a Rule, form: &'a Form, household: &Household<'_>, found: bool) -> Vec<Seen<'a>> {
+pub(super) fn see_figures<'a>(
+    rule: &'a Rule,
+    form: &'a Form,
+    household: &Household<'_>,
+    found: &[Finding],
+) -> Vec<Seen<'a>> {
     // Most forms are for other households, and nobody asks for the figures of what was not found before.
-    if !found && is_for_others(form, &household.state.classes) {
+    if found.is_empty() && is_for_others(form, &household.state.classes) {
         return Vec::new();
     }
     let sight = Sight { rule, form, household, found };
@@ -47,20 +52,31 @@ struct Sight<'a, 'h> {
     rule: &'a Rule,
     form: &'a Form,
     household: &'h Household<'h>,
-    /// Whether the rule found something before.
-    found: bool,
+    /// What the rule found before.
+    found: &'h [Finding],
+}
+
+impl Sight<'_, '_> {
+    /// Whether the rule found something before, of a month where it looks at each month by itself.
+    fn was_found(&self, month: Option<Month>) -> bool {
+        self.found.iter().any(|finding| finding.month == month)
+    }
 }
 
 /// Each month of a reach by itself.
 fn see_months<'a>(sight: Sight<'a, '_>, (amounts, reach): (&Amounts, Window)) -> Vec<Seen<'a>> {
     let Sight { form, household, found, .. } = sight;
     let (taken, reach) = (household.taken(amounts), household.span(reach));
+    if found.is_empty() && is_below(form, taken.most_of_a_month(reach)) {
+        return Vec::new();
+    }
     let is_upward = |row: &LevelRow| row.compare.as_ref().is_none_or(|compare| compare.comparator.is_upward());
     // Most months have nothing, which decides only where a small sum is asked for.
     let with_nothing = !form.levels.iter().all(is_upward);
     let read = |month: Month| (taken.to_compare(Span::of_month(month), compares(form)), month);
-    let is_near = |(reading, _): &(Reading, Month)| {
-        found || compares(form).any(|one| household.compares(*reading, one) != Some(false))
+    let is_near = |(reading, month): &(Reading, Month)| {
+        let is_met = |compare: &Compare| household.compares(*reading, compare) != Some(false);
+        compares(form).any(is_met) || sight.was_found(Some(*month))
     };
     let months = reach.months().filter(|month| with_nothing || taken.is_in(*month));
     let readings: Vec<(Reading, Month)> = months.map(read).filter(is_near).collect();
@@ -78,6 +94,15 @@ fn see_months<'a>(sight: Sight<'a, '_>, (amounts, reach): (&Amounts, Window)) ->
         see_figure(sight, (*reading, Span::of_month(*month), Some(which)))
     };
     readings.iter().filter_map(see).collect()
+}
+
+/// Whether a figure of at most so much meets no level of a form.
+fn is_below(form: &Form, most: Fen) -> bool {
+    let is_beyond = |compare: &Compare| {
+        let is_more = matches!(compare.threshold, Threshold::Amount(amount) if amount > most);
+        is_more && compare.comparator.is_upward()
+    };
+    form.levels.iter().all(|row| row.compare.as_ref().is_some_and(is_beyond))
 }
 
 /// One of several months.
@@ -103,7 +128,9 @@ fn see_figure<'a>(
     sight: Sight<'a, '_>,
     (reading, span, which): (Reading, Span, Option<Which<'_>>),
 ) -> Option<Seen<'a>> {
-    let Sight { rule, form, household, found } = sight;
+    let Sight { rule, form, household, .. } = sight;
+    let month = which.map(|which| which.month);
+    let found = sight.was_found(month);
     let compares = |at: usize, row: &LevelRow| match &row.compare {
         Some(compare) if is_for(row, at, which) => household.compares(reading, compare),
         _ => Some(false),
@@ -134,7 +161,6 @@ fn see_figure<'a>(
             deciding = Some(row);
         }
     }
-    let month = which.map(|which| which.month);
     match verdict {
         Verdict::NotMet if !found => return None,
         // Nothing is said of it, so nobody asks for its figures.
