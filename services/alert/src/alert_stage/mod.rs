@@ -8,7 +8,7 @@ mod policies;
 
 use alert_core::case::next_due_of;
 use alert_core::measures::Household;
-use alert_core::{Calendar, Now, Occasion, Outcome, PolicySet, Said, evaluate, village};
+use alert_core::{Calendar, Now, Occasion, Outcome, Policy, Said, evaluate, village};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
     Topology,
@@ -81,8 +81,8 @@ impl AlertStage {
         match partition.calendar() {
             Some(calendar) => {
                 let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
-                let news = (&state, calendar, Occasion::News);
-                evaluate_household((policies, &mut self.outputs), partition, news, outbox).map(drop)
+                let (policy, news) = (policies.of(state.household.county()), (&state, calendar, Occasion::News));
+                evaluate_household((policy, &mut self.outputs), partition, news, outbox).map(drop)
             }
             // Nothing is evaluated before the first day is closed.
             None => Ok(()),
@@ -148,6 +148,8 @@ impl AlertStage {
             self.find_who_is_due(partition)?;
         }
         let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
+        // The households of a county follow one another.
+        let mut of_county = None;
         let mut last = None;
         for _ in 0..self.sweep_households_per_step {
             let Some(household) = partition.next_in_sweep() else {
@@ -155,8 +157,14 @@ impl AlertStage {
                 return Ok(Step::Done);
             };
             if let Some(state) = partition.state(household)? {
+                let county = household.county();
+                let policy = match of_county {
+                    Some((before, policy)) if before == county => policy,
+                    _ => policies.of(county),
+                };
+                of_county = Some((county, policy));
                 let looked_at = (&state, calendar, Occasion::Calendar);
-                let outcome = evaluate_household((policies, &mut self.outputs), partition, looked_at, outbox)?;
+                let outcome = evaluate_household((policy, &mut self.outputs), partition, looked_at, outbox)?;
                 partition.swept(household, outcome.as_ref());
                 last = Some(household);
             }
@@ -265,12 +273,12 @@ impl Stage for AlertStage {
 
 /// Evaluates a household, keeps its case and says what follows. Nothing comes of it where no policy is for its county.
 fn evaluate_household<'a>(
-    (policies, outputs): (&'a PolicySet, &mut Outputs),
+    (policy, outputs): (Option<&'a Policy>, &mut Outputs),
     partition: &mut AlertPartition,
     (state, calendar, occasion): (&HouseholdState, Calendar, Occasion),
     outbox: &mut Outbox,
 ) -> Result<Option<Outcome<'a>>, String> {
-    let Some(policy) = policies.of(state.household.county()) else {
+    let Some(policy) = policy else {
         partition.progress.count("without_policy", "", i64::from(occasion == Occasion::News));
         return Ok(None);
     };

@@ -204,11 +204,9 @@ fn lacking<'a>(household: &Household<'a>, (code, values): (&str, &[String])) -> 
     // Members and statuses stand in the order of the persons: the next one is mostly the next one there.
     let mut next = 0;
     household.state.members.iter().filter_map(move |member| {
-        let (before, after) = said.split_at(next);
-        let mut nearest = after.iter().chain(before).enumerate();
-        let found = nearest.find(|(_, status)| status.person == Some(member.person));
-        next = found.map_or(next, |(at, _)| (next + at + 1) % said.len());
-        let status = found.map(|(_, status)| status);
+        let is_of_member = |status: &&Status| status.person == Some(member.person);
+        let status = said.get(next).filter(is_of_member).or_else(|| said.iter().find(is_of_member));
+        next += usize::from(status.is_some());
         if status.is_some_and(|status| is_one_of(&status.value, values)) {
             return None;
         }
