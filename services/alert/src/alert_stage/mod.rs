@@ -284,7 +284,7 @@ fn evaluate_household<'a>(
     };
     let case: Option<Case> = partition.case(state.household)?;
     let village = village::code_of(state.household);
-    let village_case = partition.case(village)?;
+    let mut village_case = partition.take_village_case(village)?;
     let attached = village::attached(village_case.as_ref());
     let may_release = match (policy.go_live, &case) {
         (Some(go_live), Some(_)) => {
@@ -305,10 +305,15 @@ fn evaluate_household<'a>(
     if let Some(next) = &outcome.case {
         let known = partition.case_changed(next, state, policy)?;
         let (next, said) = village::evaluate(known, (village, village_case.as_ref()), policy, calendar, &outcome.said);
-        if let Some(next) = &next {
-            outputs.case(partition, next, outbox).map_err(|error| error.to_string())?;
+        if let Some(next) = next {
+            outputs.case(partition, &next, outbox).map_err(|error| error.to_string())?;
+            village_case = Some(next);
         }
         say(outputs, partition, &said, outbox)?;
+    }
+    // No household has the code of its village; if one had, the case there would be its own.
+    if state.household != village {
+        partition.keep_village_case(village, village_case);
     }
     Ok(Some(outcome))
 }

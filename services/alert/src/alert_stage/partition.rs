@@ -52,6 +52,9 @@ pub struct AlertPartition {
     /// The households of each village, by the serials in their codes: a village has room for 10,000 and is mostly empty.
     /// Made when a village is first asked for, and anew after a restore or an abort.
     serials: Option<BTreeMap<HouseholdCode, Vec<u16>>>,
+    /// The case of the village whose household was evaluated last, if it has one: the households of a village follow one
+    /// another in a sweep.
+    village_case: Option<(HouseholdCode, Option<Case>)>,
     /// What was heard for the households of a county, of which each of them asks; made anew when a day is closed, and after
     /// a restore or an abort.
     heard: BTreeMap<County, Vec<Coverage>>,
@@ -89,6 +92,7 @@ impl AlertPartition {
             due: None,
             villages: BTreeMap::new(),
             serials: None,
+            village_case: None,
             heard: BTreeMap::new(),
             found: Found::default(),
         }
@@ -115,6 +119,19 @@ impl AlertPartition {
     /// The case of a household.
     pub(super) fn case(&self, household: HouseholdCode) -> Result<Option<Case>, String> {
         read(&self.cases, household)
+    }
+
+    /// The case of a village, for the evaluation of one of its households; [`AlertPartition::keep_village_case`] gives it back.
+    pub(super) fn take_village_case(&mut self, village: HouseholdCode) -> Result<Option<Case>, String> {
+        match self.village_case.take() {
+            Some((before, case)) if before == village => Ok(case),
+            _ => self.case(village),
+        }
+    }
+
+    /// Keeps the case of a village as it stands in the table.
+    pub(super) fn keep_village_case(&mut self, village: HouseholdCode, case: Option<Case>) {
+        self.village_case = Some((village, case));
     }
 
     /// Notes that the progress is about to change.
@@ -359,6 +376,7 @@ impl AlertPartition {
         self.due = None;
         self.villages.clear();
         self.serials = None;
+        self.village_case = None;
         self.heard.clear();
         self.found = Found::default();
     }
