@@ -7,6 +7,7 @@ pub mod identity;
 pub mod measures;
 pub mod policy;
 pub mod rules;
+pub mod silence;
 mod traces;
 pub mod village;
 pub mod wording;

@@ -4,11 +4,12 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::records::{Case, Contribution, Coverage, Evidence, HouseholdState, Incident, Status, Sum};
-use schemas::{Category, Cause, County, Day, EntryId, Fen, Month, PersonToken};
+use schemas::records::{Case, Contribution, Evidence, HouseholdState, Incident, Status, Sum};
+use schemas::{Category, Cause, Day, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
 use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy, Rule, Threshold, WHOLE, Whole};
+use crate::silence::silent_feeds;
 use crate::traces::Traces;
 
 /// A household on a day, under its policy.
@@ -417,27 +418,6 @@ impl<'a> Taken<'a> {
         let of = self.amounts.of();
         self.sums.iter().any(|sum| of.contains(sum.category) && sum.months.of(month) != Fen::ZERO)
     }
-}
-
-/// The feeds of which nothing came for a county since a month ended.
-fn silent_feeds(coverage: &[Coverage], county: County, settled: Month) -> Vec<&str> {
-    let needed = settled.plus(1).first_day();
-    if coverage.iter().all(|one| one.day >= needed) {
-        return Vec::new();
-    }
-    let is_of_it = |one: &&Coverage| one.county == county || one.county == County::default();
-    let mut heard = coverage.iter().filter(is_of_it).peekable();
-    let mut silent = Vec::new();
-    while let Some(first) = heard.next() {
-        let mut last = first.day;
-        while let Some(one) = heard.next_if(|one| one.source == first.source) {
-            last = last.max(one.day);
-        }
-        if last < needed {
-            silent.push(first.source.as_str());
-        }
-    }
-    silent
 }
 
 /// What is left of each cause after what is set against it, never below zero.

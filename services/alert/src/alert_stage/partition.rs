@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use alert_core::village::{self, Village};
-use alert_core::{Calendar, Outcome, Policy, Why};
+use alert_core::{Calendar, Outcome, Policy, Why, silence};
 use runtime::stage::Figures;
 use runtime::table::Table;
 use schemas::codec::{self, Recorded};
@@ -55,7 +55,7 @@ pub struct AlertPartition {
     /// The case of the village whose household was evaluated last, if it has one: the households of a village follow one
     /// another in a sweep.
     village_case: Option<(HouseholdCode, Option<Case>)>,
-    /// What was heard for the households of a county, of which each of them asks; made anew when a day is closed, and after
+    /// When each source was last heard for a county, of which each household asks; made anew when a day is closed, and after
     /// a restore or an abort.
     heard: BTreeMap<County, Vec<Coverage>>,
     /// What the open transaction has found in its sweep and the progress does not say yet.
@@ -147,11 +147,10 @@ impl AlertPartition {
         self.progress.take_marker(marker).is_some()
     }
 
-    /// What was heard for a county: what names persons only is of no county and counts for each.
+    /// When each source was last heard for a county.
     pub(super) fn coverage_of(&mut self, county: County) -> &[Coverage] {
         let coverage = &self.progress.coverage;
-        let is_of_it = |one: &&Coverage| one.county == county || one.county == County::default();
-        self.heard.entry(county).or_insert_with(|| coverage.iter().filter(is_of_it).cloned().collect())
+        self.heard.entry(county).or_insert_with(|| silence::coverage_of(coverage, county))
     }
 
     /// Sets the progress as a restore does.
