@@ -110,7 +110,16 @@ impl<K: Copy + Eq + Hash> Table<K> {
     where
         K: Ord,
     {
-        let mut keys: Vec<K> = self.values.keys().copied().collect();
+        self.sorted_keys_where(|_| true)
+    }
+
+    /// The keys of such values, sorted: of a sweep that few need, only these are.
+    pub fn sorted_keys_where(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Vec<K>
+    where
+        K: Ord,
+    {
+        let wanted = self.values.iter().filter(|(_, value)| is_wanted(value));
+        let mut keys: Vec<K> = wanted.map(|(key, _)| *key).collect();
         keys.sort_unstable();
         keys
     }

@@ -21,7 +21,7 @@ pub use household_entry::{Fact, HouseholdEntry, Row};
 pub use household_state::{Evidence, HouseholdState, Incident, Member, Status, Sum, Survey};
 pub use monthly::{MonthAmount, MonthlyAmounts};
 pub use parked::{Parked, ParkedChange, ParkedWhy};
-pub use progress::{OpenDay, PROGRESS_KEY, Progress, Total};
+pub use progress::{OpenDay, PROGRESS_KEY, Places, Progress, Total};
 pub use redirect::{Redirect, RedirectKind};
 pub use scorecard::{DELAY_DAYS_MAX, Scorecard};
 pub use subject_entry::{Entry, Origin, SubjectEntry};

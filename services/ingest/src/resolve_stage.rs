@@ -5,7 +5,7 @@ mod outputs;
 mod partition;
 mod scorecard;
 
-use ingest_core::ledger::{self, Ledger, Part, Subject};
+use ingest_core::ledger::{self, Part, Subject};
 use ingest_core::resolve::{Calendar, LimitFault, Limits, Precedence, Resolver};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
@@ -15,7 +15,7 @@ use schemas::Day;
 use schemas::codec::{self, CodecError};
 use schemas::records::{DayClosed, PROGRESS_KEY, Progress, Redirect, SubjectEntry};
 
-use outputs::{Sayer, publish_changes, publish_marker};
+use outputs::{Books, Sayer, publish_changes, publish_marker};
 pub use partition::ResolvePartition;
 
 /// The stage's name.
@@ -102,20 +102,20 @@ impl ResolveStage {
         let entry: SubjectEntry<'_> = codec::decode(bytes).map_err(|error| error.to_string())?;
         // A record about nobody has an empty ledger, which `resolve` refuses to fill.
         let subject = Subject::of(&entry);
-        let progress = &partition.progress;
-        let ahead_day = progress.ahead_day(|| format!("{}/{}", entry.origin.topic, entry.origin.partition));
-        let calendar = Calendar { closed_day: progress.closed_day, ahead_day };
+        let calendar = partition.calendar_of(&entry.origin);
         partition.begin();
-        partition.progress.count("subject_records", entry.source, 1);
+        partition.progress.count_often(&mut partition.places, "subject_records", entry.source, 1);
         let old = subject.and_then(|subject| partition.ledgers.get(&subject));
-        let mut sayer = Sayer::new(subject, &mut partition.progress, &mut partition.scorecards, outbox);
+        let was_due = self.resolver.due_day(old);
+        let books = Books::of(&mut partition.progress, &mut partition.places, &mut partition.scorecards);
+        let mut sayer = Sayer::new(subject, books, outbox);
         let outcome = self
             .resolver
             .resolve(old, &entry, bytes, calendar, &mut |effect| sayer.say(effect))
             .map_err(|error| error.to_string())?;
         sayer.end().map_err(|error| error.to_string())?;
         if let Some(subject) = subject {
-            partition.keep(&self.resolver, subject, outcome);
+            partition.keep(&self.resolver, subject, was_due, outcome);
         }
         Ok(())
     }
@@ -132,13 +132,15 @@ impl ResolveStage {
         let calendar = Calendar::of(partition.progress.closed_day);
         partition.begin();
         let old = partition.ledgers.get(&subject);
-        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, &mut partition.scorecards, outbox);
+        let was_due = self.resolver.due_day(old);
+        let books = Books::of(&mut partition.progress, &mut partition.places, &mut partition.scorecards);
+        let mut sayer = Sayer::new(Some(subject), books, outbox);
         let outcome = self
             .resolver
             .redirect(old, &redirect, calendar, &mut |effect| sayer.say(effect))
             .map_err(|error| error.to_string())?;
         sayer.end().map_err(|error| error.to_string())?;
-        partition.keep(&self.resolver, subject, outcome);
+        partition.keep(&self.resolver, subject, was_due, outcome);
         Ok(())
     }
 
@@ -152,7 +154,7 @@ impl ResolveStage {
         if partition.progress.sweep_after.is_none() {
             let marker: DayClosed = codec::decode(bytes).map_err(|error| error.to_string())?;
             partition.begin();
-            let Some(mut closed) = partition.progress.take_marker(&marker) else { return Ok(Step::Done) };
+            let Some(mut closed) = partition.take_marker(&marker) else { return Ok(Step::Done) };
             closed.from = format!("{}/{}", self.settings.topics.subjects_entries, partition.number);
             closed.of = partition.subject_partitions;
             publish_marker(&closed, partition.household_partitions, outbox).map_err(|error| error.to_string())?;
@@ -161,7 +163,8 @@ impl ResolveStage {
         self.sweep(partition, outbox)
     }
 
-    /// Looks at the subjects whose parked records wait too long, and, when a month has ended, at all.
+    /// Looks at the subjects whose parked records wait too long, and, when a month has ended, at those whose ledgers have
+    /// months that have left the horizon.
     fn sweep(&mut self, partition: &mut ResolvePartition, outbox: &mut Outbox) -> Result<Step, String> {
         partition.begin();
         let Some(closed_day) = partition.progress.closed_day else { return Ok(Step::Done) };
@@ -175,17 +178,16 @@ impl ResolveStage {
         }
         let today = closed_day.plus(1);
         if today == today.month().first_day() {
-            partition.scorecards.trim(ledger::oldest_month(today));
-            while let Some(subject) = partition.next_in_sweep() {
+            let oldest = ledger::oldest_month(today);
+            partition.scorecards.trim(oldest);
+            while let Some(subject) = partition.next_in_sweep(oldest) {
+                self.close_day(partition, subject, closed_day, outbox)?;
+                partition.swept();
+                left = left.saturating_sub(1);
                 if left == 0 {
+                    partition.pause_sweep(subject);
                     return Ok(Step::More);
                 }
-                left -= 1;
-                let oldest = ledger::oldest_month(today);
-                if Ledger::of(partition.ledgers.get(&subject)).needs_trim(oldest) {
-                    self.close_day(partition, subject, closed_day, outbox)?;
-                }
-                partition.swept(subject);
             }
         }
         partition.end_sweep();
@@ -200,13 +202,16 @@ impl ResolveStage {
         outbox: &mut Outbox,
     ) -> Result<(), String> {
         let calendar = Calendar::of(Some(closed_day));
-        let mut sayer = Sayer::new(Some(subject), &mut partition.progress, &mut partition.scorecards, outbox);
+        let old = partition.ledgers.get(&subject);
+        let was_due = self.resolver.due_day(old);
+        let books = Books::of(&mut partition.progress, &mut partition.places, &mut partition.scorecards);
+        let mut sayer = Sayer::new(Some(subject), books, outbox);
         let outcome = self
             .resolver
-            .close_day(partition.ledgers.get(&subject), subject, calendar, &mut |effect| sayer.say(effect))
+            .close_day(old, subject, calendar, &mut |effect| sayer.say(effect))
             .map_err(|error| error.to_string())?;
         sayer.end().map_err(|error| error.to_string())?;
-        partition.keep(&self.resolver, subject, outcome);
+        partition.keep(&self.resolver, subject, was_due, outcome);
         Ok(())
     }
 }
@@ -270,7 +275,9 @@ impl Stage for ResolveStage {
         outbox: &mut Outbox,
     ) -> Result<Step, StageError> {
         let bytes = record.value.unwrap_or_default();
-        let done = if codec::is::<DayClosed>(bytes) {
+        let done = if codec::is::<SubjectEntry<'_>>(bytes) {
+            self.take(partition, bytes, outbox).map(|()| Step::Done)
+        } else if codec::is::<DayClosed>(bytes) {
             self.take_marker(partition, bytes, outbox)
         } else if codec::is::<Redirect<'_>>(bytes) {
             self.take_redirect(partition, bytes, outbox).map(|()| Step::Done)

@@ -4,7 +4,7 @@ use ingest_core::ledger::{Subject, Wait, changes};
 use ingest_core::resolve::{Effect, Input};
 use runtime::stage::{Header, Outbox, Outgoing, Placement};
 use schemas::codec::{self, CodecError};
-use schemas::records::{DayClosed, PROGRESS_KEY, Parked, ParkedChange, ParkedWhy, Progress, Redirect};
+use schemas::records::{DayClosed, PROGRESS_KEY, Parked, ParkedChange, ParkedWhy, Places, Progress, Redirect};
 use schemas::{Day, Reason};
 
 use super::partition::ResolvePartition;
@@ -32,23 +32,34 @@ pub(super) fn topics(topics: &ResolveTopics) -> Vec<String> {
     ]
 }
 
+/// Where effects are counted.
+pub(super) struct Books<'s> {
+    progress: &'s mut Progress,
+    places: &'s mut Places,
+    scorecards: &'s mut Scorecards,
+}
+
+impl<'s> Books<'s> {
+    pub(super) fn of(progress: &'s mut Progress, places: &'s mut Places, scorecards: &'s mut Scorecards) -> Self {
+        Self { progress, places, scorecards }
+    }
+
+    fn count(&mut self, name: &str, label: &str, more: i64) {
+        self.progress.count_often(self.places, name, label, more);
+    }
+}
+
 /// Publishes and counts the effects of one record, or of one subject's close of a day.
 pub(super) struct Sayer<'s> {
     subject: Option<Subject>,
-    progress: &'s mut Progress,
-    scorecards: &'s mut Scorecards,
+    books: Books<'s>,
     outbox: &'s mut Outbox,
     result: Result<(), CodecError>,
 }
 
 impl<'s> Sayer<'s> {
-    pub(super) fn new(
-        subject: Option<Subject>,
-        progress: &'s mut Progress,
-        scorecards: &'s mut Scorecards,
-        outbox: &'s mut Outbox,
-    ) -> Self {
-        Self { subject, progress, scorecards, outbox, result: Ok(()) }
+    pub(super) fn new(subject: Option<Subject>, books: Books<'s>, outbox: &'s mut Outbox) -> Self {
+        Self { subject, books, outbox, result: Ok(()) }
     }
 
     /// What went wrong, if anything did.
@@ -60,11 +71,11 @@ impl<'s> Sayer<'s> {
         self.note(&effect);
         let said = match effect {
             Effect::Applied(input) => {
-                self.progress.count("applied", input.source, 1);
+                self.books.count("applied", input.source, 1);
                 Ok(())
             }
             Effect::Duplicate(input) => {
-                self.progress.count("duplicates", input.source, 1);
+                self.books.count("duplicates", input.source, 1);
                 Ok(())
             }
             Effect::Refused(reason, input) => {
@@ -72,20 +83,20 @@ impl<'s> Sayer<'s> {
                 Ok(())
             }
             Effect::Parked(wait, input, since_day) => {
-                self.progress.count(waits(wait), input.source, 1);
+                self.books.count(waits(wait), input.source, 1);
                 self.tell_parked(wait, &input, since_day, ParkedChange::Parked)
             }
             Effect::Released(wait, input, since_day) => {
-                self.progress.count(waits(wait), input.source, -1);
+                self.books.count(waits(wait), input.source, -1);
                 self.tell_parked(wait, &input, since_day, ParkedChange::Released)
             }
             Effect::Expired(wait, reason, input, since_day) => {
-                self.progress.count(waits(wait), input.source, -1);
+                self.books.count(waits(wait), input.source, -1);
                 self.refuse(reason, &input);
                 self.tell_parked(wait, &input, since_day, ParkedChange::Expired)
             }
             Effect::Noted(note, input) => {
-                self.progress.count(note.name(), input.source, 1);
+                self.books.count(note.name(), input.source, 1);
                 Ok(())
             }
             Effect::Redirect(redirect) => self.redirect(&redirect),
@@ -120,11 +131,11 @@ impl<'s> Sayer<'s> {
         };
         let reported_day = Day::of_instant_ms(input.reported_at_ms);
         let has_room = match mark {
-            None => self.scorecards.delay(input.source, input.occurred_day, reported_day),
-            Some(mark) => self.scorecards.note(input.source, reported_day, mark),
+            None => self.books.scorecards.delay(input.source, input.occurred_day, reported_day),
+            Some(mark) => self.books.scorecards.note(input.source, reported_day, mark),
         };
         if !has_room {
-            self.progress.count("scorecard_passed_over", input.source, 1);
+            self.books.count("scorecard_passed_over", input.source, 1);
         }
     }
 
@@ -152,7 +163,7 @@ impl<'s> Sayer<'s> {
     }
 
     fn refuse(&mut self, reason: Reason, input: &Input<'_>) {
-        self.progress.count("refused", &format!("{}/{}", input.source, reason.code()), 1);
+        self.books.count("refused", &format!("{}/{}", input.source, reason.code()), 1);
         let (partition, offset) = (input.origin.partition.to_string(), input.origin.offset.to_string());
         let message = format!("{STAGE} refused event {} of {}: {}", input.event, input.source, reason.code());
         let headers = [
@@ -212,9 +223,12 @@ pub(super) fn publish_changes(partition: &ResolvePartition, outbox: &mut Outbox)
     let placement = Placement::Partition(partition.number);
     let mut key = Vec::new();
     for (subject, old, new) in partition.ledgers.changes() {
+        key.clear();
+        key.extend_from_slice(subject.key().as_str().as_bytes());
+        let of_subject = key.len();
         for (part, value) in changes(old, new) {
-            key.clear();
-            part.write_key(*subject, &mut key);
+            key.truncate(of_subject);
+            part.write_key_end(&mut key);
             outbox.publish(Outgoing { output: SUBJECTS_LEDGER, placement, key: Some(&key), value }, &[]);
         }
     }

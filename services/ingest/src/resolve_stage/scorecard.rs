@@ -66,6 +66,8 @@ pub(super) struct Scorecards {
     cards: Vec<Held>,
     /// Cards that left since the last commit, as they were then.
     dropped: Vec<Scorecard>,
+    /// Where the card stands that was touched last: most records are of the department and month of the one before.
+    last: usize,
 }
 
 impl Scorecards {
@@ -89,7 +91,9 @@ impl Scorecards {
 
     /// The card, kept as it was at the last commit; none where there is no room for another.
     fn touch(&mut self, source: &str, month: Month) -> Option<&mut Scorecard> {
-        let at = match self.find(source, month) {
+        let is_it = |held: &Held| held.card.month == month && held.card.source == source;
+        let found = if self.cards.get(self.last).is_some_and(is_it) { Ok(self.last) } else { self.find(source, month) };
+        let at = match found {
             Ok(at) => at,
             Err(_) if self.cards.len() >= CARDS_MAX => return None,
             Err(at) => {
@@ -97,6 +101,7 @@ impl Scorecards {
                 at
             }
         };
+        self.last = at;
         let held = &mut self.cards[at];
         if matches!(held.saved, Saved::Same) {
             held.saved = Saved::Was(Box::new(held.card.clone()));

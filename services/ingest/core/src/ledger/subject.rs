@@ -70,11 +70,28 @@ impl Part {
     /// Appends the changelog key: `<subject>/about`, `<subject>/standing` or `<subject>/<yyyymm>`.
     pub fn write_key(self, subject: Subject, out: &mut Vec<u8>) {
         out.extend_from_slice(subject.key().as_str().as_bytes());
-        out.push(b'/');
+        self.write_key_end(out);
+    }
+
+    /// Appends what comes after the subject in the changelog key.
+    pub fn write_key_end(self, out: &mut Vec<u8>) {
         match self {
-            Self::About => out.extend_from_slice(b"about"),
-            Self::Standing => out.extend_from_slice(b"standing"),
-            Self::Month(month) => out.extend_from_slice(format!("{:06}", month.yyyymm()).as_bytes()),
+            Self::About => out.extend_from_slice(b"/about"),
+            Self::Standing => out.extend_from_slice(b"/standing"),
+            Self::Month(month) => {
+                let number = month.yyyymm();
+                // A ledger's months lie within the four digits of a year; others would be written longer.
+                if let Ok(mut left @ 0..=999_999) = u32::try_from(number) {
+                    let mut text = *b"/000000";
+                    for digit in text[1..].iter_mut().rev() {
+                        *digit = b'0' + (left % 10) as u8;
+                        left /= 10;
+                    }
+                    out.extend_from_slice(&text);
+                } else {
+                    out.extend_from_slice(format!("/{number:06}").as_bytes());
+                }
+            }
         }
     }
 
