@@ -2,7 +2,7 @@
 
 use ingest_core::normalise::FEED_TOPIC_PREFIX;
 use runtime::stage::{Figures, PartitionId};
-use schemas::records::{DayClosed, Progress};
+use schemas::records::{DayClosed, Places, Progress};
 use schemas::{County, Day, Reason};
 
 /// The names of the totals that are figures, each by department (and reason, for rejected ones). Events are all
@@ -22,6 +22,10 @@ pub struct NormalisePartition {
     department: String,
     pub(super) subject_partitions: i32,
     progress: Progress,
+    /// Where its totals were found last.
+    places: Places,
+    /// Where in its coverage the last record was found.
+    covered_at: usize,
     /// The progress of the last commit, once something has been applied since.
     saved: Option<Progress>,
 }
@@ -44,6 +48,8 @@ impl NormalisePartition {
             id: id.clone(),
             subject_partitions,
             progress: Progress::default(),
+            places: Places::default(),
+            covered_at: 0,
             saved: None,
         }
     }
@@ -73,10 +79,10 @@ impl NormalisePartition {
     }
 
     pub(super) fn count_event(&mut self, county: County) {
-        self.progress.count(EVENTS, &self.department, 1);
-        self.progress.count(NORMALISED, &self.department, 1);
+        self.progress.count_often(&mut self.places, EVENTS, &self.department, 1);
+        self.progress.count_often(&mut self.places, NORMALISED, &self.department, 1);
         let today = self.progress.closed_day.map_or(BEFORE_THE_CALENDAR, |closed| closed.plus(1));
-        self.progress.cover(&self.department, county, today);
+        self.covered_at = self.progress.cover_near(self.covered_at, &self.department, county, today);
     }
 
     pub(super) fn count_rejection(&mut self, reason: Reason) {

@@ -9,6 +9,7 @@ use schemas::feed::{About, EntryRule, Feed, Form, Pick, Place, Unit, Words};
 use schemas::records::{Entry, Origin, SubjectEntry};
 use schemas::{Day, Fen, Hash64, HouseholdCode, Kind, Month, Op, PersonToken, Reason};
 
+use super::known::KnownPersons;
 use super::pseudonym::{Pseudonyms, normalised_document};
 use super::{Rejection, SubjectKey, Subjects, check};
 
@@ -26,6 +27,7 @@ pub(super) struct Work {
     entries: Vec<Entry<'static>>,
     content: Vec<u8>,
     document: String,
+    known: KnownPersons,
 }
 
 /// What an event says of itself, checked.
@@ -65,11 +67,12 @@ pub(super) fn event(
     render(feed, values, work);
     let mut entries = recycled(std::mem::take(&mut work.entries));
     let said = Said { rendered: &work.rendered, spans: &work.spans };
+    let mut token = |name: &str, text: &str| check::person(name, text, &mut work.known, pseudonyms);
     let mut ordinal = 0;
     let mut result = Ok(());
     for rule in &feed.mapping.subjects {
         result =
-            subject_records(&head, rule.about, &rule.entries, &said, pseudonyms, &mut entries, |subject, entries| {
+            subject_records(&head, rule.about, &rule.entries, &said, &mut token, &mut entries, |subject, entries| {
                 let result = write(&head, subject, ordinal, entries, subjects);
                 ordinal += 1;
                 result
@@ -116,7 +119,8 @@ fn head_of<'a>(
     if occurred_day > Day::of_instant_ms(reported_at_ms) {
         return Err(Rejection::new(Reason::OccurredAfterReport, "occurred_at lies on a day after reported_at"));
     }
-    let person = given(values, at.person_id).map(|text| check::citizen_number("person_id", text)).transpose()?;
+    let token = |text| check::person("person_id", text, &mut work.known, pseudonyms);
+    let person = given(values, at.person_id).map(token).transpose()?;
     let household =
         given(values, at.household_code).map(|text| check::household_code("household_code", text)).transpose()?;
     if person.is_none() && household.is_none() {
@@ -134,7 +138,7 @@ fn head_of<'a>(
         op,
         corrects: corrects.map(|original| pseudonyms.event(source, original)),
         content: pseudonyms.content(&work.content),
-        person: person.map(|number| pseudonyms.person(&number)),
+        person,
         household,
         occurred_day,
         reported_at_ms,
@@ -187,8 +191,9 @@ fn content_of(feed: &Feed, values: &Values<'_>, out: &mut Vec<u8>) {
 /// Kind, length, bytes: no two different values are written alike.
 fn write_slot(value: Slot<'_>, out: &mut Vec<u8>) {
     let mut put = |kind: u8, bytes: &[u8]| {
-        out.push(kind);
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        let mut head = [kind; 9];
+        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+        out.extend_from_slice(&head);
         out.extend_from_slice(bytes);
     };
     match value {
@@ -248,7 +253,7 @@ fn subject_records<'a>(
     about: About,
     rules: &'a [EntryRule],
     said: &Said<'a>,
-    pseudonyms: &Pseudonyms,
+    token: &mut impl FnMut(&str, &str) -> Result<PersonToken, Rejection>,
     entries: &mut Vec<Entry<'a>>,
     mut take: impl FnMut(Subject, &mut Vec<Entry<'a>>) -> Result<(), Rejection>,
 ) -> Result<(), Rejection> {
@@ -283,8 +288,8 @@ fn subject_records<'a>(
                     let name = &head.feed.fields[list].name;
                     return Err(Rejection::new(Reason::MissingField, format!("a person of {name} is missing")));
                 };
-                let number = check::citizen_number(&head.feed.fields[list].name, number)?;
-                make(Subject { person: Some(pseudonyms.person(&number)), household }, row)?;
+                let person = token(&head.feed.fields[list].name, number)?;
+                make(Subject { person: Some(person), household }, row)?;
             }
             Ok(())
         }

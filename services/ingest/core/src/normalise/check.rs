@@ -2,10 +2,12 @@
 
 use schemas::codec::plan::{List, Slot, Values};
 use schemas::feed::{Feed, Field, Form, Format, Unit};
-use schemas::id::CitizenNumber;
-use schemas::{Day, HouseholdCode, Month, Reason};
+use schemas::id::{CitizenFault, CitizenNumber};
+use schemas::{Day, HouseholdCode, Month, PersonToken, Reason};
 
 use super::Rejection;
+use super::known::KnownPersons;
+use super::pseudonym::Pseudonyms;
 
 /// The first day that a field may name, 1949-01-01: registers go back that far.
 const DAY_FIRST: Day = Day(-7_670);
@@ -131,8 +133,22 @@ fn text(field: &Field, symbols: &[String], text: &str, identifies: bool) -> Resu
 }
 
 /// Reads a citizen number. The fault names the field and never the number.
-pub(super) fn citizen_number(name: &str, text: &str) -> Result<CitizenNumber, Rejection> {
-    CitizenNumber::parse(text).map_err(|cause| Rejection::new(Reason::InvalidCitizenNumber, format!("{name}: {cause}")))
+fn citizen_number(name: &str, text: &str) -> Result<CitizenNumber, Rejection> {
+    CitizenNumber::parse(text).map_err(|cause| invalid_citizen_number(name, cause))
+}
+
+/// Reads a citizen number as the token of its person.
+pub(super) fn person(
+    name: &str,
+    text: &str,
+    known: &mut KnownPersons,
+    pseudonyms: &Pseudonyms,
+) -> Result<PersonToken, Rejection> {
+    known.token(text, pseudonyms).map_err(|cause| invalid_citizen_number(name, cause))
+}
+
+fn invalid_citizen_number(name: &str, cause: CitizenFault) -> Rejection {
+    Rejection::new(Reason::InvalidCitizenNumber, format!("{name}: {cause}"))
 }
 
 /// Reads a household code.

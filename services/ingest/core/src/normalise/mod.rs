@@ -4,6 +4,8 @@
 
 mod apply;
 mod check;
+mod keyed;
+mod known;
 mod pseudonym;
 #[cfg(test)]
 mod tests;

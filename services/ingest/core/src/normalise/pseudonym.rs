@@ -4,10 +4,11 @@
 
 use std::fmt::Write;
 
-use hmac::{Hmac, KeyInit, Mac};
 use schemas::id::CitizenNumber;
 use schemas::{Hash64, PersonToken};
 use sha2::{Digest, Sha256};
+
+use super::keyed::Keyed;
 
 /// Bytes that a key must have at least: those of the hash.
 pub const KEY_BYTES_MIN: usize = 32;
@@ -20,7 +21,7 @@ pub struct KeyTooShort(pub usize);
 /// Makes pseudonyms by one key.
 #[derive(Clone)]
 pub struct Pseudonyms {
-    keyed: Hmac<Sha256>,
+    keyed: Keyed,
 }
 
 impl Pseudonyms {
@@ -29,28 +30,18 @@ impl Pseudonyms {
         if key.len() < KEY_BYTES_MIN {
             return Err(KeyTooShort(key.len()));
         }
-        // HMAC takes keys of every length; the error of the interface is for other codes.
-        let keyed = Hmac::new_from_slice(key).map_err(|_| KeyTooShort(key.len()))?;
-        Ok(Self { keyed })
-    }
-
-    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.keyed.clone();
-        for part in parts {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        Ok(Self { keyed: Keyed::new(key) })
     }
 
     fn hash64(&self, parts: &[&[u8]]) -> Hash64 {
         let mut first = [0; 8];
-        first.copy_from_slice(&self.hash(parts)[..8]);
+        first.copy_from_slice(&self.keyed.hash(parts)[..8]);
         Hash64(i64::from_be_bytes(first))
     }
 
     /// The token of a person.
     pub fn person(&self, number: &CitizenNumber) -> PersonToken {
-        let hash = self.hash(&[b"person\0", number.as_str().as_bytes()]);
+        let hash = self.keyed.hash(&[b"person\0", number.as_str().as_bytes()]);
         let mut token = [0; 16];
         token.copy_from_slice(&hash[..16]);
         PersonToken(token)
@@ -83,6 +74,11 @@ impl std::fmt::Debug for Pseudonyms {
 /// without spaces, in upper case.
 pub fn normalised_document(number: &str, out: &mut String) {
     out.clear();
+    if number.is_ascii() && !number.contains(char::is_whitespace) {
+        out.push_str(number);
+        out.make_ascii_uppercase();
+        return;
+    }
     for character in number.chars() {
         let half = match character {
             '\u{FF01}'..='\u{FF5E}' => char::from_u32(character as u32 - 0xFEE0).unwrap_or(character),
@@ -137,6 +133,7 @@ mod tests {
     fn documents_of_two_departments_are_written_alike() {
         for (written, normalised) in [
             ("ab12", "AB12"),
+            ("a\u{b}b 12", "AB12"),
             (" A B\u{3000}1 2 ", "AB12"),
             ("ＡＢ１２", "AB12"),
             ("湘Ｃ－００１", "湘C-001"),
