@@ -4,7 +4,6 @@
 
 mod apply;
 mod check;
-mod keyed;
 mod known;
 mod pseudonym;
 #[cfg(test)]

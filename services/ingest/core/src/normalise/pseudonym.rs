@@ -4,11 +4,10 @@
 
 use std::fmt::Write;
 
+use hmac::{Hmac, KeyInit, Mac};
 use schemas::id::CitizenNumber;
 use schemas::{Hash64, PersonToken};
 use sha2::{Digest, Sha256};
-
-use super::keyed::Keyed;
 
 /// Bytes that a key must have at least: those of the hash.
 pub const KEY_BYTES_MIN: usize = 32;
@@ -21,7 +20,7 @@ pub struct KeyTooShort(pub usize);
 /// Makes pseudonyms by one key.
 #[derive(Clone)]
 pub struct Pseudonyms {
-    keyed: Keyed,
+    keyed: Hmac<Sha256>,
 }
 
 impl Pseudonyms {
@@ -30,18 +29,28 @@ impl Pseudonyms {
         if key.len() < KEY_BYTES_MIN {
             return Err(KeyTooShort(key.len()));
         }
-        Ok(Self { keyed: Keyed::new(key) })
+        // HMAC takes keys of every length; the error of the interface is for other codes.
+        let keyed = Hmac::new_from_slice(key).map_err(|_| KeyTooShort(key.len()))?;
+        Ok(Self { keyed })
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.keyed.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 
     fn hash64(&self, parts: &[&[u8]]) -> Hash64 {
         let mut first = [0; 8];
-        first.copy_from_slice(&self.keyed.hash(parts)[..8]);
+        first.copy_from_slice(&self.hash(parts)[..8]);
         Hash64(i64::from_be_bytes(first))
     }
 
     /// The token of a person.
     pub fn person(&self, number: &CitizenNumber) -> PersonToken {
-        let hash = self.keyed.hash(&[b"person\0", number.as_str().as_bytes()]);
+        let hash = self.hash(&[b"person\0", number.as_str().as_bytes()]);
         let mut token = [0; 16];
         token.copy_from_slice(&hash[..16]);
         PersonToken(token)
