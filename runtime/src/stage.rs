@@ -324,6 +324,11 @@ impl Outbox {
         })
     }
 
+    /// The value of the record that was queued last; none where there is no record, or a tombstone.
+    pub fn last_value(&self) -> Option<&[u8]> {
+        self.queued.last().and_then(|queued| queued.value).map(|span| self.slice(span))
+    }
+
     /// How many records are queued.
     pub fn len(&self) -> usize {
         self.queued.len()

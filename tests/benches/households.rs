@@ -119,11 +119,13 @@ impl Story {
 
     fn state(&self) -> HouseholdState {
         let oldest = fuse_core::oldest_month(Some(TODAY.plus(-1)));
-        let mut state = None;
+        let mut bytes = Vec::new();
         for entry in &self.entries {
-            state = Some(fuse_core::apply(state, entry, oldest).state);
+            let held = (!bytes.is_empty()).then(|| codec::decode(&bytes).expect("a state"));
+            let applied = fuse_core::apply(held, entry, oldest).expect("a state");
+            bytes = encoded(&applied.state);
         }
-        state.expect("there are entries")
+        codec::decode(&bytes).expect("there are entries")
     }
 }
 
@@ -184,7 +186,8 @@ fn fuse(criterion: &mut Criterion) {
             let entry: HouseholdEntry<'_> = codec::decode(black_box(&entry)).expect("an entry");
             let state = codec::decode(black_box(&state)).expect("a state");
             out.clear();
-            codec::encode(&fuse_core::apply(Some(state), &entry, oldest).state, &mut out).expect("a state");
+            let applied = fuse_core::apply(Some(state), &entry, oldest).expect("a state");
+            codec::encode(&applied.state, &mut out).expect("a state");
         });
     });
 }

@@ -162,6 +162,7 @@ fn state(serial: u64, number: i64) -> Result<HouseholdState> {
         number,
         household,
         registered_day: None,
+        oldest_month: None,
         classes: Vec::new(),
         members: Vec::new(),
         statuses: Vec::new(),

@@ -28,6 +28,8 @@ pub(super) fn keys_that_differ<K: Ord + Copy, V: PartialEq>(
 /// A state less its numbering and evidence: what two interleavings of the feeds must agree on.
 pub(crate) fn picture(mut state: HouseholdState) -> HouseholdState {
     state.number = 0;
+    // By when it was touched.
+    state.oldest_month = None;
     state.event = Hash64(0);
     state.source = schemas::Text::default();
     state.reversed.clear();

@@ -12,8 +12,8 @@ use serde_avro_fast::schema::SchemaMut;
 
 use super::positional::{self, Reader, Writer};
 use crate::records::{
-    Case, DayClosed, ExplainRequest, HouseholdEntry, HouseholdState, Parked, Progress, Redirect, Scorecard,
-    SubjectEntry, Warning,
+    Case, DayClosed, ExplainRequest, HouseholdEntry, HouseholdParts, HouseholdState, Parked, Progress, Redirect,
+    Scorecard, SubjectEntry, Warning,
 };
 
 /// The two bytes that begin a single-object encoding.
@@ -49,6 +49,12 @@ pub enum CodecError {
     Decode {
         /// The record that was expected.
         name: &'static str,
+        /// What the decoder says.
+        cause: String,
+    },
+    /// The bytes of a list that was passed over at first are none.
+    #[error("a list of the record does not decode: {cause}")]
+    List {
         /// What the decoder says.
         cause: String,
     },
@@ -109,6 +115,7 @@ macro_rules! recorded {
 recorded!(SubjectEntry<'_>, "SubjectEntry", "../../subject_entry.avsc");
 recorded!(HouseholdEntry<'_>, "HouseholdEntry", "../../household_entry.avsc");
 recorded!(HouseholdState, "HouseholdState", "../../household_state.avsc");
+recorded!(HouseholdParts<'_>, "HouseholdState", "../../household_state.avsc");
 recorded!(Case, "Case", "../../case.avsc");
 recorded!(Warning, "Warning", "../../warning.avsc");
 recorded!(DayClosed, "DayClosed", "../../day_closed.avsc");
@@ -124,7 +131,7 @@ pub fn encode<T: Serialize + Recorded>(value: &T, out: &mut Vec<u8>) -> Result<(
     let before = out.len();
     out.extend_from_slice(&SINGLE_OBJECT_MARKER);
     out.extend_from_slice(&format.fingerprint);
-    value.serialize(&mut Writer(out)).map_err(|cause| {
+    value.serialize(&mut Writer::new(out)).map_err(|cause| {
         out.truncate(before);
         CodecError::Encode { name: format.name, cause: cause.to_string() }
     })

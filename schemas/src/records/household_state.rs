@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, PersonToken, Text};
+use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Kind, Month, PersonToken, Text};
 
-use super::monthly::MonthlyAmounts;
+use super::monthly::{MonthlyAmounts, UnreadAmounts};
+use crate::codec::{self, Unread};
 
 /// A household as it stands after its `number`th change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,21 +17,29 @@ pub struct HouseholdState {
     pub household: HouseholdCode,
     /// The day of its registration, where that is known.
     pub registered_day: Option<Day>,
+    /// No amount, evidence or incident is of an earlier month: what may have left the horizon is looked for once the
+    /// horizon begins later. None where there never was any.
+    pub oldest_month: Option<Month>,
     /// Its classes, sorted; empty is general.
     pub classes: Vec<Class>,
     /// Its registered members, sorted by token.
+    #[serde(serialize_with = "codec::sized")]
     pub members: Vec<Member>,
     /// Children that were born and have not been registered as members yet.
     pub provisional_members: i32,
     /// Statuses of the household and of its members that hold, sorted by code and person.
+    #[serde(serialize_with = "codec::sized")]
     pub statuses: Vec<Status>,
     /// The newest survey or verification.
     pub survey: Option<Survey>,
     /// Monthly sums by category and cause, sorted; only months within the horizon and sums that are not zero.
+    #[serde(serialize_with = "codec::sized")]
     pub sums: Vec<Sum>,
     /// The largest expense rows, at most 8 per cause, sorted by cause, then amount (largest first), then entry.
+    #[serde(serialize_with = "codec::sized")]
     pub evidence: Vec<Evidence>,
     /// Incidents and actions within the horizon, sorted by day and entry; at most 64, the newest kept.
+    #[serde(serialize_with = "codec::sized")]
     pub incidents: Vec<Incident>,
     /// The entries that the input of this state took back: what tells a withdrawn warning from one no longer met.
     pub reversed: Vec<EntryId>,
@@ -40,9 +49,49 @@ pub struct HouseholdState {
     pub event: Hash64,
 }
 
-/// A registered member.
+/// A household's state whose lists are read when they are needed: what fuse changes. Same schema, same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
+pub struct HouseholdParts<'a> {
+    /// See [`HouseholdState`], as all that follows.
+    pub number: i64,
+    /// The household.
+    pub household: HouseholdCode,
+    /// The day of its registration.
+    pub registered_day: Option<Day>,
+    /// No amount, evidence or incident is of an earlier month.
+    pub oldest_month: Option<Month>,
+    /// Its classes.
+    pub classes: Vec<Class>,
+    /// Its registered members.
+    #[serde(borrow)]
+    pub members: Unread<'a, Member<UnreadAmounts<'a>>>,
+    /// Children that have not been registered yet.
+    pub provisional_members: i32,
+    /// Statuses.
+    #[serde(borrow)]
+    pub statuses: Unread<'a, Status<&'a str>>,
+    /// The newest survey or verification.
+    pub survey: Option<Survey>,
+    /// Monthly sums.
+    #[serde(borrow)]
+    pub sums: Unread<'a, Sum<UnreadAmounts<'a>>>,
+    /// The largest expense rows.
+    #[serde(borrow)]
+    pub evidence: Unread<'a, Evidence<&'a str>>,
+    /// Incidents and actions.
+    #[serde(borrow)]
+    pub incidents: Unread<'a, Incident<&'a str>>,
+    /// The entries that the input of this state took back.
+    pub reversed: Vec<EntryId>,
+    /// The department whose event made this state.
+    pub source: &'a str,
+    /// The event that made this state.
+    pub event: Hash64,
+}
+
+/// A registered member; `A` is how the amounts are held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member<A = MonthlyAmounts> {
     /// The person.
     pub person: PersonToken,
     /// Member since this day.
@@ -50,18 +99,18 @@ pub struct Member {
     /// Whether the person belonged to no household before: a newborn, or somebody new to the registers.
     pub is_first: bool,
     /// The person's wages by month; only months within the horizon.
-    pub wages: MonthlyAmounts,
+    pub wages: A,
 }
 
-/// A fact that holds until the next one of its code.
+/// A fact that holds until the next one of its code; `T` is how texts are held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
+pub struct Status<T = Text> {
     /// Which status, such as `house_safety` or `insured`.
-    pub code: Text,
+    pub code: T,
     /// The member whom it is about; none for the household.
     pub person: Option<PersonToken>,
     /// What it says.
-    pub value: Text,
+    pub value: T,
     /// Since when.
     pub day: Day,
     /// When it was reported, in milliseconds since 1970-01-01T00:00:00Z.
@@ -89,20 +138,20 @@ pub struct Survey {
     pub entry: EntryId,
 }
 
-/// The monthly sums of one category and cause.
+/// The monthly sums of one category and cause; `A` is how the amounts are held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sum {
+pub struct Sum<A = MonthlyAmounts> {
     /// The category.
     pub category: Category,
     /// The cause.
     pub cause: Cause,
     /// Its months.
-    pub months: MonthlyAmounts,
+    pub months: A,
 }
 
-/// One expense that stands behind a sum.
+/// One expense that stands behind a sum; `T` is how texts are held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct Evidence<T = Text> {
     /// The entry.
     pub entry: EntryId,
     /// The category.
@@ -114,22 +163,22 @@ pub struct Evidence {
     /// The day for which it counts.
     pub day: Day,
     /// The department that said it.
-    pub source: Text,
+    pub source: T,
     /// The paper behind it.
     pub document: Option<Hash64>,
 }
 
-/// Something that happened, or that an office did.
+/// Something that happened, or that an office did; `T` is how texts are held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
+pub struct Incident<T = Text> {
     /// The entry.
     pub entry: EntryId,
     /// Incident or action.
     pub kind: Kind,
     /// What happened, such as `casualty` or `grid_report`.
-    pub code: Text,
+    pub code: T,
     /// What it says; may be empty.
-    pub value: Text,
+    pub value: T,
     /// The cause.
     pub cause: Cause,
     /// The amount that goes with it, else 0.
@@ -139,5 +188,5 @@ pub struct Incident {
     /// The person, where one is named.
     pub person: Option<PersonToken>,
     /// The department that said it.
-    pub source: Text,
+    pub source: T,
 }

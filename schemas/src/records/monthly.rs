@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::{self, CodecError, Unread};
 use crate::{Fen, Month};
 
 /// Amounts by month (schema `MonthlyAmounts`), in one row from the first month with an amount to the last one. A month
@@ -11,7 +12,40 @@ pub struct MonthlyAmounts {
     /// The month of the first amount; without meaning where there is none.
     first_month: Month,
     /// The amounts in fen. Neither the first nor the last is zero.
+    #[serde(serialize_with = "codec::sized")]
     amounts_fen: Vec<Fen>,
+}
+
+/// Amounts by month that are read when they are changed (schema `MonthlyAmounts`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadAmounts<'a> {
+    first_month: Month,
+    #[serde(borrow)]
+    amounts_fen: Unread<'a, Fen>,
+}
+
+impl UnreadAmounts<'_> {
+    /// Whether no month has an amount.
+    pub fn is_empty(&self) -> bool {
+        self.amounts_fen.is_empty()
+    }
+
+    /// The first month with an amount.
+    pub fn first_month(&self) -> Option<Month> {
+        (!self.is_empty()).then_some(self.first_month)
+    }
+
+    /// Changes the amounts.
+    ///
+    /// # Errors
+    /// [`CodecError::List`] where the bytes are no amounts.
+    pub fn change(&mut self, change: impl FnOnce(&mut MonthlyAmounts)) -> Result<(), CodecError> {
+        let amounts_fen = self.amounts_fen.change()?;
+        let mut amounts = MonthlyAmounts { first_month: self.first_month, amounts_fen: std::mem::take(amounts_fen) };
+        change(&mut amounts);
+        (self.first_month, *amounts_fen) = (amounts.first_month, amounts.amounts_fen);
+        Ok(())
+    }
 }
 
 /// The amount of one month.

@@ -207,6 +207,7 @@ fn every_row_has_the_columns_of_its_table() {
         number: 3,
         household: household(),
         registered_day: None,
+        oldest_month: None,
         classes: vec![Class::Delisted],
         members: Vec::new(),
         statuses: Vec::new(),

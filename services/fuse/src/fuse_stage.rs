@@ -7,8 +7,8 @@ use runtime::stage::{
     Stage, StageError, Step, Topology,
 };
 use runtime::table::Table;
-use schemas::codec;
-use schemas::records::{DayClosed, HouseholdEntry, HouseholdState, PROGRESS_KEY, Progress};
+use schemas::codec::{self, CodecError};
+use schemas::records::{DayClosed, HouseholdEntry, HouseholdParts, HouseholdState, PROGRESS_KEY, Progress};
 use schemas::{HouseholdCode, Month};
 
 /// The stage's name.
@@ -38,7 +38,6 @@ impl Default for FuseTopics {
 pub struct FuseStage {
     topics: FuseTopics,
     topology: Topology,
-    encoded: Vec<u8>,
 }
 
 /// The state of one partition: the encoded state of each household, calendar, totals.
@@ -49,13 +48,45 @@ pub struct FusePartition {
     progress: Progress,
     /// The progress of the last commit, once something has been applied since.
     saved: Option<Progress>,
+    /// What was applied since the progress was brought up to date.
+    applied: Counted,
     /// The oldest month within the horizon; follows from the last closed day.
     oldest: Option<Month>,
 }
 
+/// What is counted of household entries. It is an own thing beside the progress, where totals go by name, since every record
+/// counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    household_entries: i64,
+    dropped: Dropped,
+}
+
 impl FusePartition {
     fn new(number: i32) -> Self {
-        Self { number, households: Table::default(), progress: Progress::default(), saved: None, oldest: None }
+        Self {
+            number,
+            households: Table::default(),
+            progress: Progress::default(),
+            saved: None,
+            applied: Counted::default(),
+            oldest: None,
+        }
+    }
+
+    /// Brings the progress up to date, before it is written or looked at.
+    fn settle_progress(&mut self) {
+        if self.applied == Counted::default() {
+            return;
+        }
+        self.begin();
+        let Counted { household_entries, dropped } = std::mem::take(&mut self.applied);
+        self.progress.count("household_entries", "", household_entries);
+        let Dropped { incidents, statuses, members, surveys } = dropped;
+        let dropped = [("incidents", incidents), ("statuses", statuses), ("members", members), ("surveys", surveys)];
+        for (label, count) in dropped.into_iter().filter(|(_, count)| *count > 0) {
+            self.progress.count("dropped", label, count);
+        }
     }
 
     /// Remembers the progress as it was committed, before the first change.
@@ -81,30 +112,7 @@ impl FuseStage {
             reference: None,
             outputs: vec![topics.households_states.clone()],
         };
-        Self { topics, topology, encoded: Vec::new() }
-    }
-
-    fn take(&mut self, partition: &mut FusePartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
-        let entry: HouseholdEntry<'_> = codec::decode(bytes).map_err(|error| error.to_string())?;
-        let key = entry.household.number();
-        let state = partition.households.get(&key).map(codec::decode::<HouseholdState>).transpose();
-        let state = state.map_err(|error| format!("the state of household {}: {error}", entry.household))?;
-        let applied = fuse_core::apply(state, &entry, partition.oldest);
-        self.encoded.clear();
-        codec::encode(&applied.state, &mut self.encoded).map_err(|error| error.to_string())?;
-        let digits = entry.household.digits();
-        let record = Outgoing {
-            output: HOUSEHOLDS_STATES,
-            placement: Placement::Partition(partition.number),
-            key: Some(&digits),
-            value: Some(&self.encoded),
-        };
-        outbox.publish(record, &[]);
-        partition.households.put(key, &self.encoded);
-        partition.begin();
-        partition.progress.count("household_entries", "", 1);
-        count_dropped(&mut partition.progress, applied.dropped);
-        Ok(())
+        Self { topics, topology }
     }
 
     fn take_marker(&mut self, partition: &mut FusePartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
@@ -125,14 +133,25 @@ impl FuseStage {
     }
 }
 
-fn count_dropped(progress: &mut Progress, dropped: Dropped) {
-    let Dropped { incidents, statuses, members, surveys } = dropped;
-    for (label, count) in [("incidents", incidents), ("statuses", statuses), ("members", members), ("surveys", surveys)]
-    {
-        if count > 0 {
-            progress.count("dropped", label, count);
-        }
-    }
+/// Applies an entry to the state of its household, which is published and kept.
+fn take(partition: &mut FusePartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
+    let entry: HouseholdEntry<'_> = codec::decode(bytes).map_err(|error| error.to_string())?;
+    let fail = |error: CodecError| format!("the state of household {}: {error}", entry.household);
+    let key = entry.household.number();
+    let state = partition.households.get(&key).map(codec::decode::<HouseholdParts<'_>>).transpose();
+    let applied = fuse_core::apply(state.map_err(fail)?, &entry, partition.oldest).map_err(fail)?;
+    let digits = entry.household.digits();
+    let record = Outgoing {
+        output: HOUSEHOLDS_STATES,
+        placement: Placement::Partition(partition.number),
+        key: Some(&digits),
+        value: None,
+    };
+    outbox.publish_with(record, &[], |out| codec::encode(&applied.state, out)).map_err(fail)?;
+    partition.applied.household_entries += 1;
+    partition.applied.dropped.add(applied.dropped);
+    partition.households.put(key, outbox.last_value().unwrap_or_default());
+    Ok(())
 }
 
 impl Stage for FuseStage {
@@ -187,12 +206,13 @@ impl Stage for FuseStage {
         let done = if codec::is::<DayClosed>(bytes) {
             self.take_marker(partition, bytes, outbox)
         } else {
-            self.take(partition, bytes, outbox)
+            take(partition, bytes, outbox)
         };
         done.map(|()| Step::Done).map_err(|what| StageError::about(STAGE, record, what))
     }
 
     fn flush(&mut self, partition: &mut FusePartition, outbox: &mut Outbox) -> Result<(), StageError> {
+        partition.settle_progress();
         if partition.saved.as_ref().is_none_or(|saved| *saved == partition.progress) {
             return Ok(());
         }
@@ -218,6 +238,7 @@ impl Stage for FuseStage {
 
     fn rolled_back(&mut self, partition: &mut FusePartition) {
         partition.households.rollback();
+        partition.applied = Counted::default();
         if let Some(saved) = partition.saved.take() {
             partition.set_progress(saved);
         }

@@ -168,10 +168,17 @@ impl<'p> Cores<'p> {
         for bytes in published {
             let entry: HouseholdEntry<'_> = codec::decode(bytes).expect("a household entry");
             self.books.published(&entry);
-            let before = self.states.remove(&entry.household);
-            let applied = fuse_core::apply(before, &entry, fuse_core::oldest_month(self.calendar.closed_day));
+            let mut held = Vec::new();
+            if let Some(before) = self.states.get(&entry.household) {
+                codec::encode(before, &mut held).expect("a state");
+            }
+            let before = (!held.is_empty()).then(|| codec::decode(&held).expect("a state"));
+            let oldest = fuse_core::oldest_month(self.calendar.closed_day);
+            let applied = fuse_core::apply(before, &entry, oldest).expect("a state that reads");
             assert_eq!(applied.dropped, fuse_core::Dropped::default(), "no limit is met");
-            self.states.insert(entry.household, applied.state);
+            let mut after = Vec::new();
+            codec::encode(&applied.state, &mut after).expect("a state");
+            self.states.insert(entry.household, codec::decode(&after).expect("a state"));
             self.evaluate(entry.household, Occasion::News);
         }
     }
@@ -401,6 +408,7 @@ fn state(household: HouseholdCode, picture: &Picture) -> HouseholdState {
         number: 1,
         household,
         registered_day: picture.registered_day,
+        oldest_month: None,
         classes: picture.classes.iter().copied().collect(),
         members: picture.members.iter().map(member).collect(),
         provisional_members: picture.provisional,

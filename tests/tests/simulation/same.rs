@@ -32,7 +32,7 @@ fn states(memory: &Memory, oldest: Option<Month>) -> BTreeMap<String, HouseholdS
     let mut states = BTreeMap::new();
     for value in latest(memory, "households.states").values().filter(|value| codec::is::<HouseholdState>(value)) {
         let mut state: HouseholdState = codec::decode(value).expect("a state");
-        (state.source, state.event) = (Text::default(), Hash64(0));
+        (state.source, state.event, state.oldest_month) = (Text::default(), Hash64(0), None);
         state.reversed.clear();
         if let Some(oldest) = oldest {
             let wages = state.members.iter_mut().map(|member| &mut member.wages);

@@ -16,6 +16,12 @@ pub(super) use order::check;
 pub(super) use read::Reader;
 pub(super) use write::Writer;
 
+/// The name under which a type gives a list whose block is to say its size in bytes.
+pub(super) const SIZED: &str = "$sized";
+/// The name under which a type asks for a list as it lies: where its blocks say their sizes, it is given the bytes from the
+/// first block to the end of the last one, and else the list.
+pub(super) const UNREAD: &str = "$unread";
+
 /// Bytes of a number of 64 bits, 7 bits in each.
 const LONG_BYTES_MAX: usize = 10;
 

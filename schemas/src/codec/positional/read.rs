@@ -3,7 +3,7 @@
 use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, SeqAccess, VariantAccess, Visitor};
 
-use super::{Fault, LONG_BYTES_MAX};
+use super::{Fault, UNREAD};
 
 /// The bytes that are left.
 pub(in crate::codec) struct Reader<'de> {
@@ -56,18 +56,43 @@ impl<'de> Reader<'de> {
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
+    /// One of more than three bytes: those of hashes have 9 or 10.
     fn long_bits(&mut self) -> Result<u64, Fault> {
+        let Some((eight, rest)) = self.left.split_first_chunk::<8>() else { return self.last_bits() };
+        let word = u64::from_le_bytes(*eight);
+        let ends = !word & HIGH_BITS;
+        if ends != 0 {
+            let bytes = ends.trailing_zeros() as usize / 8 + 1;
+            self.left = &self.left[bytes..];
+            return Ok(joined(word & (u64::MAX >> (64 - 8 * bytes))));
+        }
+        let low = joined(word);
+        match rest {
+            [nine, left @ ..] if *nine < 0x80 => {
+                self.left = left;
+                Ok(low | u64::from(*nine) << 56)
+            }
+            // Of the last byte only one bit has a place.
+            [nine, ten, left @ ..] if *ten <= 1 => {
+                self.left = left;
+                Ok(low | u64::from(*nine & 0x7f) << 56 | u64::from(*ten) << 63)
+            }
+            [_, _, ..] => Err(too_long()),
+            _ => Err(cut_short()),
+        }
+    }
+
+    /// One among the last bytes of the datum.
+    fn last_bits(&mut self) -> Result<u64, Fault> {
         let mut number = 0_u64;
-        for (at, byte) in self.left.iter().enumerate().take(LONG_BYTES_MAX) {
-            let bits = u64::from(byte & 0x7f);
-            number |= bits << (at * 7);
+        for (at, byte) in self.left.iter().enumerate() {
+            number |= u64::from(byte & 0x7f) << (at * 7);
             if *byte < 0x80 {
                 self.left = &self.left[at + 1..];
-                // Of the last byte only one bit has a place.
-                return if at + 1 < LONG_BYTES_MAX || bits <= 1 { Ok(number) } else { Err(too_long()) };
+                return Ok(number);
             }
         }
-        Err(if self.left.len() < LONG_BYTES_MAX { cut_short() } else { too_long() })
+        Err(cut_short())
     }
 
     #[inline]
@@ -98,6 +123,37 @@ impl<'de> Reader<'de> {
         }
         Ok(items.unsigned_abs())
     }
+
+    /// The bytes of an array with its end; `None`, and nothing taken, where a block does not say its size.
+    #[inline]
+    fn unread(&mut self) -> Result<Option<&'de [u8]>, Fault> {
+        let begin = self.left;
+        loop {
+            match self.long()? {
+                0 => return Ok(Some(&begin[..begin.len() - self.left.len()])),
+                items if items < 0 => {
+                    let bytes = self.length()?;
+                    self.take(bytes)?;
+                }
+                _ => {
+                    self.left = begin;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+/// The bit of each byte that says that more follow.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The 56 bits of 8 groups of 7 bits, the lowest first.
+#[inline]
+const fn joined(word: u64) -> u64 {
+    let word = word & !HIGH_BITS;
+    let pairs = (word & 0x007f_007f_007f_007f) | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4
 }
 
 fn too_long() -> Fault {
@@ -155,7 +211,12 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        if name == UNREAD
+            && let Some(bytes) = self.unread()?
+        {
+            return visitor.visit_borrowed_bytes(bytes);
+        }
         visitor.visit_newtype_struct(self)
     }
 

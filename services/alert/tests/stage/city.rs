@@ -156,6 +156,7 @@ pub(crate) fn household(serial: u64) -> HouseholdState {
         number: 1,
         household: HouseholdCode::from_number(1_311_021_012_050_000 + serial).expect("a code"),
         registered_day: Some(day("2020-01-01")),
+        oldest_month: None,
         classes: vec![Class::Delisted],
         members: vec![Member {
             person: PersonToken([1; 16]),

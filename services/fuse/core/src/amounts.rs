@@ -3,52 +3,75 @@
 
 use std::cmp::Reverse;
 
-use schemas::records::{Evidence, HouseholdState, MonthlyAmounts, Row, Sum};
-use schemas::{Category, Cause, Fen, Kind, Month};
+use schemas::codec::CodecError;
+use schemas::records::{Evidence, HouseholdParts, MonthlyAmounts, Row, Sum, UnreadAmounts};
+use schemas::{Category, Cause, Day, Fen, Kind, Month};
 
-use crate::EVIDENCE_PER_CAUSE_MAX;
+use crate::{EVIDENCE_PER_CAUSE_MAX, note_month};
 
 /// Over so many months an amount is spread at most: what a ledger of resolve can hold.
 const SPREAD_MONTHS_MAX: i32 = 255;
 
 /// Drops the months before `oldest`.
-pub(crate) fn trim(state: &mut HouseholdState, oldest: Month) {
-    let is_old = |sum: &Sum| sum.months.first_month().is_none_or(|first| first < oldest);
-    if state.sums.iter().any(is_old) {
-        for sum in &mut state.sums {
-            sum.months.drop_before(oldest);
+pub(crate) fn trim(state: &mut HouseholdParts<'_>, oldest: Month) -> Result<(), CodecError> {
+    let is_old = |amounts: &UnreadAmounts<'_>| amounts.first_month().is_some_and(|first| first < oldest);
+    if state.sums.look()?.iter().any(|sum| is_old(&sum.months)) {
+        let sums = state.sums.change()?;
+        for sum in sums.iter_mut().filter(|sum| is_old(&sum.months)) {
+            sum.months.change(|months| months.drop_before(oldest))?;
         }
-        state.sums.retain(|sum| !sum.months.is_empty());
+        sums.retain(|sum| !sum.months.is_empty());
     }
-    for member in &mut state.members {
-        member.wages.drop_before(oldest);
+    if state.members.look()?.iter().any(|member| is_old(&member.wages)) {
+        for member in state.members.change()?.iter_mut().filter(|member| is_old(&member.wages)) {
+            member.wages.change(|wages| wages.drop_before(oldest))?;
+        }
     }
     let first_day = oldest.first_day();
-    state.evidence.retain(|evidence| evidence.day >= first_day);
+    if state.evidence.look()?.iter().any(|evidence| evidence.day < first_day) {
+        state.evidence.change()?.retain(|evidence| evidence.day >= first_day);
+    }
+    Ok(())
+}
+
+/// The earliest month with an amount or evidence.
+pub(crate) fn first_month(state: &mut HouseholdParts<'_>) -> Result<Option<Month>, CodecError> {
+    let of_sums = state.sums.look()?.iter().filter_map(|sum| sum.months.first_month()).min();
+    let of_wages = state.members.look()?.iter().filter_map(|member| member.wages.first_month()).min();
+    let of_evidence = state.evidence.look()?.iter().map(|evidence| evidence.day).min().map(Day::month);
+    Ok([of_sums, of_wages, of_evidence].into_iter().flatten().min())
 }
 
 /// Adds or takes back one row.
-pub(crate) fn apply(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month>) {
+pub(crate) fn apply<'a>(
+    state: &mut HouseholdParts<'a>,
+    row: &Row<'a>,
+    oldest: Option<Month>,
+) -> Result<(), CodecError> {
     if row.sign == 0 {
-        return;
+        return Ok(());
     }
     if row.amount_fen != Fen::ZERO {
-        add_to_sums(&mut state.sums, row, oldest);
+        add_to_sums(state, row, oldest)?;
     }
     if row.kind == Kind::Expense {
-        note_evidence(state, row, oldest);
+        note_evidence(state, row, oldest)?;
     }
     if row.category == Category::Wage {
-        add_to_wages(state, row, oldest);
+        add_to_wages(state, row, oldest)?;
     }
+    Ok(())
 }
 
-fn add_to_sums(sums: &mut Vec<Sum>, row: &Row<'_>, oldest: Option<Month>) {
+fn add_to_sums(state: &mut HouseholdParts<'_>, row: &Row<'_>, oldest: Option<Month>) -> Result<(), CodecError> {
+    note_month(state, row.month, oldest);
+    let sums = state.sums.change()?;
     let at = place(sums, row.category, row.cause);
-    spread(&mut sums[at].months, row, oldest);
+    sums[at].months.change(|months| spread(months, row, oldest))?;
     if sums[at].months.is_empty() {
         sums.remove(at);
     }
+    Ok(())
 }
 
 /// Adds the amount evenly over its months, the fen that do not divide in the first.
@@ -66,11 +89,11 @@ fn spread(sums: &mut MonthlyAmounts, row: &Row<'_>, oldest: Option<Month>) {
 }
 
 /// Where the sum of a category and cause is; an empty one is put there if there is none.
-fn place(sums: &mut Vec<Sum>, category: Category, cause: Cause) -> usize {
+fn place(sums: &mut Vec<Sum<UnreadAmounts<'_>>>, category: Category, cause: Cause) -> usize {
     match sums.binary_search_by_key(&(category, cause), |sum| (sum.category, sum.cause)) {
         Ok(at) => at,
         Err(at) => {
-            sums.insert(at, Sum { category, cause, months: MonthlyAmounts::default() });
+            sums.insert(at, Sum { category, cause, months: UnreadAmounts::default() });
             at
         }
     }
@@ -78,22 +101,27 @@ fn place(sums: &mut Vec<Sum>, category: Category, cause: Cause) -> usize {
 
 /// Keeps the largest expenses of each cause. One that is taken back leaves its place empty: a smaller one that was
 /// not kept does not come back (design section 2: evidence may differ between interleavings).
-fn note_evidence(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month>) {
+fn note_evidence<'a>(state: &mut HouseholdParts<'a>, row: &Row<'a>, oldest: Option<Month>) -> Result<(), CodecError> {
     if row.sign < 0 {
-        state.evidence.retain(|evidence| evidence.entry != row.entry);
-        return;
+        if state.evidence.look()?.iter().any(|evidence| evidence.entry == row.entry) {
+            state.evidence.change()?.retain(|evidence| evidence.entry != row.entry);
+        }
+        return Ok(());
     }
     if row.amount_fen <= Fen::ZERO || oldest.is_some_and(|oldest| row.day < oldest.first_day()) {
-        return;
+        return Ok(());
     }
-    let order = |evidence: &Evidence| (evidence.cause, Reverse(evidence.amount_fen), evidence.entry);
+    let held = state.evidence.look()?;
+    let order = |evidence: &Evidence<&str>| (evidence.cause, Reverse(evidence.amount_fen), evidence.entry);
     let wanted = (row.cause, Reverse(row.amount_fen), row.entry);
-    let Err(at) = state.evidence.binary_search_by_key(&wanted, order) else { return };
-    let first = state.evidence.partition_point(|evidence| evidence.cause < row.cause);
+    let Err(at) = held.binary_search_by_key(&wanted, order) else { return Ok(()) };
+    let first = held.partition_point(|evidence| evidence.cause < row.cause);
     if at - first >= EVIDENCE_PER_CAUSE_MAX {
-        return;
+        return Ok(());
     }
-    state.evidence.insert(
+    note_month(state, row.day.month(), oldest);
+    let held = state.evidence.change()?;
+    held.insert(
         at,
         Evidence {
             entry: row.entry,
@@ -101,20 +129,23 @@ fn note_evidence(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month
             cause: row.cause,
             amount_fen: row.amount_fen,
             day: row.day,
-            source: row.source.into(),
+            source: row.source,
             document: row.document,
         },
     );
-    let end = state.evidence.partition_point(|evidence| evidence.cause <= row.cause);
+    let end = held.partition_point(|evidence| evidence.cause <= row.cause);
     if end - first > EVIDENCE_PER_CAUSE_MAX {
-        state.evidence.remove(end - 1);
+        held.remove(end - 1);
     }
+    Ok(())
 }
 
 /// Adds a wage to those of the member whose it is. A wage that is taken back with its member is gone with him.
-fn add_to_wages(state: &mut HouseholdState, row: &Row<'_>, oldest: Option<Month>) {
-    let Some(person) = row.person else { return };
-    if let Ok(at) = state.members.binary_search_by_key(&person, |member| member.person) {
-        spread(&mut state.members[at].wages, row, oldest);
+fn add_to_wages(state: &mut HouseholdParts<'_>, row: &Row<'_>, oldest: Option<Month>) -> Result<(), CodecError> {
+    let Some(person) = row.person else { return Ok(()) };
+    if let Ok(at) = state.members.look()?.binary_search_by_key(&person, |member| member.person) {
+        // Its month is noted with the sums.
+        state.members.change()?[at].wages.change(|wages| spread(wages, row, oldest))?;
     }
+    Ok(())
 }

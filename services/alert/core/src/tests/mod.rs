@@ -91,6 +91,7 @@ impl Story {
             number: 1,
             household: HouseholdCode::parse("1311021012050007").expect("a code"),
             registered_day: Some(day(REGISTERED)),
+            oldest_month: None,
             classes: classes.to_vec(),
             members: (0..members).map(member).collect(),
             statuses: Vec::new(),
