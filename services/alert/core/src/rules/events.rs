@@ -32,7 +32,7 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'st
     // In the order of the causes; mostly there is none.
     let mut by_cause: Vec<(Cause, Verdict, Option<WarningLevel>, Vec<Behind>)> = Vec::new();
     for form in &rule.forms {
-        for event in events(&form.test, household) {
+        for_each_event(&form.test, household, &mut |event| {
             let cause = if let CauseRule::Fixed(fixed) = rule.cause { fixed } else { event.cause };
             let when = form.when.as_ref().map_or(Some(true), |when| holds(when, household, event.person));
             let (mut verdict, mut perhaps) = (Verdict::NotMet, None);
@@ -51,7 +51,7 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'st
                 }
             }
             if verdict == Verdict::NotMet {
-                continue;
+                return;
             }
             let at = by_cause.binary_search_by_key(&cause, |(cause, ..)| *cause).unwrap_or_else(|at| {
                 by_cause.insert(at, (cause, verdict, None, Vec::new()));
@@ -63,7 +63,7 @@ pub(super) fn see_events(rule: &Rule, household: &Household<'_>) -> Vec<Seen<'st
             }
             *most_perhaps = perhaps.max(*most_perhaps);
             evidence.extend(event.behind);
-        }
+        });
     }
     if by_cause.is_empty() {
         return Vec::new();
@@ -99,16 +99,16 @@ fn is_of(row: &LevelRow, event: &Event<'_>) -> bool {
         && row.amount.is_none_or(|(comparator, threshold)| comparator.holds(event.amount, threshold))
 }
 
-/// Everything that a form of events looks at.
-fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
+/// Tells everything that a form of events looks at.
+fn for_each_event<'a>(test: &Test, household: &Household<'a>, tell: &mut dyn FnMut(Event<'a>)) {
     let state = household.state;
     match test {
-        Test::Status { code } => household.statuses(code).map(Event::of_status).collect(),
+        Test::Status { code } => household.statuses(code).map(Event::of_status).for_each(tell),
         Test::Incident { codes, causes, window } => {
-            incidents(household, (codes, causes), *window).map(Event::of_incident).collect()
+            incidents(household, (codes, causes), *window).map(Event::of_incident).for_each(tell);
         }
-        Test::MemberChange { window } => member_changes(state, household.span(*window)),
-        Test::MissingStatus { code, values, days } => missing(household, (code, values), *days),
+        Test::MemberChange { window } => member_changes(state, household.span(*window)).for_each(tell),
+        Test::MissingStatus { code, values, days } => missing(household, (code, values), *days).for_each(tell),
         Test::MissingWage { missing_months, before_months, paid_months } => {
             let now = household.span(Window::SettledMonths(*missing_months));
             let last = now.first.plus(-1);
@@ -117,15 +117,16 @@ fn events<'a>(test: &Test, household: &Household<'a>) -> Vec<Event<'a>> {
                 let paid = |span: Span| span.months().filter(|month| member.wages.of(*month) != Fen::ZERO);
                 paid(now).next().is_none() && paid(before).count() >= *paid_months
             };
-            let earners = state.members.iter().filter(is_lost);
-            earners.map(|member| Event::of_lack(member.person, None, true)).collect()
+            // Who never had a wage has lost none.
+            let earners = state.members.iter().filter(|member| *paid_months == 0 || !member.wages.is_empty());
+            earners.filter(is_lost).map(|member| Event::of_lack(member.person, None, true)).for_each(tell);
         }
         Test::History { history, days } => {
             let odd = household.case.and_then(|case| is_odd((*history, *days), case, household));
-            odd.into_iter().map(|(known, act)| Event::of_course(known, act)).collect()
+            odd.into_iter().map(|(known, act)| Event::of_course(known, act)).for_each(tell);
         }
         // A village is looked at as a whole.
-        Test::Village { .. } | Test::Sum(_) | Test::Measure(_) => Vec::new(),
+        Test::Village { .. } | Test::Sum(_) | Test::Measure(_) => {}
     }
 }
 
@@ -161,28 +162,33 @@ fn behind(entry: EntryId, day: Day) -> Behind {
 }
 
 /// Who came and who left, whatever the reason. Whoever was there when the household was registered did not come to it.
-fn member_changes(state: &HouseholdState, span: Span) -> Vec<Event<'_>> {
+fn member_changes(state: &HouseholdState, span: Span) -> impl Iterator<Item = Event<'_>> {
     let [came_value, left_value] = MEMBER_CHANGES;
-    let has_come = |member: &&Member| {
+    let has_come = move |member: &&Member| {
         state.registered_day.is_some_and(|day| member.since_day > day) && span.contains(member.since_day.month())
     };
     let has_left =
-        |one: &&Incident| one.kind == Kind::Membership && one.code == LEAVE && span.contains(one.day.month());
+        move |one: &&Incident| one.kind == Kind::Membership && one.code == LEAVE && span.contains(one.day.month());
     let came = state.members.iter().filter(has_come);
-    let came = came.map(|member| Event { value: came_value, ..Event::of_lack(member.person, None, true) });
+    let came = came.map(move |member| Event { value: came_value, ..Event::of_lack(member.person, None, true) });
     let left = state.incidents.iter().filter(has_left);
-    let left = left.map(|one| Event { cause: Cause::LackOfLabour, value: left_value, ..Event::of_incident(one) });
-    came.chain(left).collect()
+    let left = left.map(move |one| Event { cause: Cause::LackOfLabour, value: left_value, ..Event::of_incident(one) });
+    came.chain(left)
 }
 
 /// The members who have been without a status for so many days.
-fn missing<'a>(household: &Household<'a>, (code, values): (&str, &[String]), days: i32) -> Vec<Event<'a>> {
-    let is_long = |lack: &Lack<'_>| lack.since.plus(days) <= household.calendar.day;
+fn missing<'a>(
+    household: &Household<'a>,
+    (code, values): (&str, &[String]),
+    days: i32,
+) -> impl Iterator<Item = Event<'a>> {
+    let today = household.calendar.day;
+    let is_long = move |lack: &Lack<'_>| lack.since.plus(days) <= today;
     let of = |lack: Lack<'_>| {
         let behind = lack.status.map(|status| behind(status.entry, status.day));
         Event::of_lack(lack.person, behind, lack.known)
     };
-    lacking(household, (code, values)).filter(is_long).map(of).collect()
+    lacking(household, (code, values)).filter(is_long).map(of)
 }
 
 /// A member who lacks a status.
