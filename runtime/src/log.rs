@@ -127,6 +127,12 @@ pub trait Log: PartitionCounts {
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), LogError>;
 
+    /// Whether what is published now is taken at once. While the log does not have all of the transaction that was handed in
+    /// before, a call to publish waits for that.
+    fn takes_at_once(&mut self) -> bool {
+        true
+    }
+
     /// Publishes all that the outbox holds in the open transaction.
     fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError>;
 

@@ -84,6 +84,16 @@ impl Committer {
         Ok(())
     }
 
+    /// Whether everything of the transaction on its way is in the log, or nothing more comes of it.
+    pub(super) fn has_flushed(&mut self) -> bool {
+        if matches!(self.progress, Progress::Flushing)
+            && let Ok(told) = self.told.try_recv()
+        {
+            self.hear(told);
+        }
+        !matches!(self.progress, Progress::Flushing)
+    }
+
     /// Waits until everything of the transaction on its way is in the log.
     pub(super) fn flushed(&mut self) -> Result<(), LogError> {
         while matches!(self.progress, Progress::Flushing) {

@@ -215,6 +215,10 @@ impl Log for KafkaLog {
         self.producer().begin_transaction().map_err(|error| failed(self.producer(), "begin", &error))
     }
 
+    fn takes_at_once(&mut self) -> bool {
+        self.committer.has_flushed()
+    }
+
     fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError> {
         self.committer.flushed()?;
         let mut headers = Vec::new();

@@ -280,6 +280,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
             let step = held.with(|record| step(stage, slot, outbox, open, record, fresh))?;
             fresh = false;
             self.hand_over()?;
+            self.settle(false)?;
             if step == Step::More && self.is_due(true) {
                 self.hand_in()?;
             }

@@ -17,6 +17,9 @@ use crate::stage::{Stage, StageError};
 /// After so many aborts without a commit the worker is built anew.
 const ABORTS_IN_A_ROW_MAX: u32 = 10;
 
+/// So many bytes wait in the outbox for the transaction before to be in the log; then the loop waits for it.
+const OUTBOX_BYTES_MAX: usize = 8 << 20;
+
 /// The open transaction.
 #[derive(Debug, Default)]
 pub(super) struct Open {
@@ -136,7 +139,11 @@ impl<S: Stage, L: Log> Worker<S, L> {
 
     /// Hands the outbox to the log when it holds enough.
     pub(super) fn hand_over(&mut self) -> Result<(), WorkerError> {
-        if self.outbox.bytes() < self.settings.bounds.outbox_bytes {
+        let bytes = self.outbox.bytes();
+        if bytes < self.settings.bounds.outbox_bytes {
+            return Ok(());
+        }
+        if bytes < OUTBOX_BYTES_MAX && self.in_flight.is_some() && !self.log.takes_at_once() {
             return Ok(());
         }
         match self.publish() {

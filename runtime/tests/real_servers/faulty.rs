@@ -50,6 +50,10 @@ impl Log for Faulty {
         self.log.begin()
     }
 
+    fn takes_at_once(&mut self) -> bool {
+        self.log.takes_at_once()
+    }
+
     fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError> {
         self.log.publish(outbox)
     }
