@@ -286,8 +286,8 @@ impl<S: Stage, L: Log> Worker<S, L> {
         }
     }
 
-    /// Marks snapshots while nothing is open or being committed: the group's offsets are committed once more as they are, which shows that the
-    /// partitions are still this worker's.
+    /// Marks snapshots while nothing is open or being committed: the group's offsets are committed once more as they are,
+    /// which shows that the partitions are still this worker's.
     pub(super) fn mark_at_rest(&mut self, all: bool) -> Result<(), WorkerError> {
         if self.is_open() {
             return Ok(());

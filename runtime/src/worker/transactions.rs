@@ -143,7 +143,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
         if bytes < self.settings.bounds.outbox_bytes {
             return Ok(());
         }
-        if bytes < OUTBOX_BYTES_MAX && self.in_flight.is_some() && !self.log.takes_at_once() {
+        if bytes < OUTBOX_BYTES_MAX && !self.log.takes_at_once() {
             return Ok(());
         }
         match self.publish() {

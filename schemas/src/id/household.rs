@@ -77,6 +77,11 @@ impl County {
             None
         }
     }
+
+    /// The 6 digits, without an allocation.
+    pub fn digits(self) -> [u8; 6] {
+        digits(u64::from(self.0.unsigned_abs()))
+    }
 }
 
 fn digits<const N: usize>(mut number: u64) -> [u8; N] {

@@ -121,12 +121,8 @@ impl Progress {
         self.totals.iter().filter(|total| total.name == name).map(|total| total.count).sum()
     }
 
-    /// Notes that something came from a department for a county on a day.
-    pub fn cover(&mut self, source: &str, county: crate::County, day: Day) {
-        self.cover_near(0, source, county, day);
-    }
-
-    /// The same where it may stand at `at`; says where it stands.
+    /// Notes that something came from a department for a county on a day. It is looked for at `at` first; where it stands
+    /// then.
     pub fn cover_near(&mut self, at: usize, source: &str, county: crate::County, day: Day) -> usize {
         let is_it = |one: &Coverage| one.county == county && one.source == source;
         let found = if self.coverage.get(at).is_some_and(is_it) {
@@ -245,9 +241,9 @@ mod tests {
     #[test]
     fn coverage_keeps_the_latest_day() {
         let mut progress = Progress::default();
-        progress.cover("health", County(431_023), Day(5));
-        progress.cover("health", County(431_023), Day(3));
-        progress.cover("education", County(431_023), Day(4));
+        progress.cover_near(0, "health", County(431_023), Day(5));
+        progress.cover_near(0, "health", County(431_023), Day(3));
+        progress.cover_near(0, "education", County(431_023), Day(4));
         let days: Vec<_> = progress.coverage.iter().map(|one| (one.source.as_str(), one.day.0)).collect();
         assert_eq!(days, [("education", 4), ("health", 5)]);
     }

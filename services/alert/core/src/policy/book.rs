@@ -8,7 +8,7 @@ use schemas::{County, Day};
 
 use super::Policy;
 use super::build::{Beside, build};
-use super::document::{Counties, Document, digits};
+use super::document::{Counties, Document};
 use super::faults::{Fault, Faults};
 use super::holidays::{Holidays, WorkingDays};
 use super::posts::{Post, Posts};
@@ -175,7 +175,7 @@ fn newest<T>(published: &[(i64, T)], below_offset: i64) -> Option<&(i64, T)> {
 impl PolicySet {
     /// The policy of a county: the one whose prefix fits longest; of two that fit alike, the one published later.
     pub fn of(&self, county: County) -> Option<&Policy> {
-        let digits = digits(county);
+        let digits = county.digits();
         let fitting = self
             .policies
             .iter()

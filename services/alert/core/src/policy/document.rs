@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use schemas::{County, Day};
+use schemas::Day;
 use serde_json::{Map, Value};
 
 use super::faults::{Fault, Faults};
@@ -41,23 +41,12 @@ pub enum Counties {
 impl Counties {
     /// How closely it fits a county with these digits: the length of the prefix, 0 for all counties; `None` where it does not.
     pub(super) fn fits(&self, county: [u8; 6]) -> Option<usize> {
-        let is_of = |prefix: &&String| prefix.len() <= county.len() && prefix.bytes().zip(county).all(|(a, b)| a == b);
+        let is_of = |prefix: &&String| county.starts_with(prefix.as_bytes());
         match self {
             Self::All => Some(0),
             Self::Prefixes(prefixes) => prefixes.iter().filter(is_of).map(String::len).max(),
         }
     }
-}
-
-/// The six digits of a county, without an allocation: each household is asked for its policy.
-pub(super) fn digits(county: County) -> [u8; 6] {
-    let mut rest = county.0;
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit += rest.rem_euclid(10) as u8;
-        rest /= 10;
-    }
-    digits
 }
 
 impl Document {

@@ -1,5 +1,7 @@
 //! Whom a ledger is about, and the keys that name it. It does not know what a ledger holds.
 
+use std::io::Write;
+
 use schemas::records::SubjectEntry;
 use schemas::{HouseholdCode, Month, PersonToken};
 
@@ -79,18 +81,8 @@ impl Part {
             Self::About => out.extend_from_slice(b"/about"),
             Self::Standing => out.extend_from_slice(b"/standing"),
             Self::Month(month) => {
-                let number = month.yyyymm();
-                // A ledger's months lie within the four digits of a year; others would be written longer.
-                if let Ok(mut left @ 0..=999_999) = u32::try_from(number) {
-                    let mut text = *b"/000000";
-                    for digit in text[1..].iter_mut().rev() {
-                        *digit = b'0' + (left % 10) as u8;
-                        left /= 10;
-                    }
-                    out.extend_from_slice(&text);
-                } else {
-                    out.extend_from_slice(format!("/{number:06}").as_bytes());
-                }
+                // A write into memory does not fail.
+                let _ = write!(out, "/{:06}", month.yyyymm());
             }
         }
     }

@@ -191,9 +191,8 @@ fn content_of(feed: &Feed, values: &Values<'_>, out: &mut Vec<u8>) {
 /// Kind, length, bytes: no two different values are written alike.
 fn write_slot(value: Slot<'_>, out: &mut Vec<u8>) {
     let mut put = |kind: u8, bytes: &[u8]| {
-        let mut head = [kind; 9];
-        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(&head);
+        out.push(kind);
+        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         out.extend_from_slice(bytes);
     };
     match value {
