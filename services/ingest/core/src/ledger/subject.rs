@@ -69,13 +69,8 @@ pub enum Part {
 }
 
 impl Part {
-    /// Appends the changelog key: `<subject>/about`, `<subject>/standing` or `<subject>/<yyyymm>`.
-    pub fn write_key(self, subject: Subject, out: &mut Vec<u8>) {
-        out.extend_from_slice(subject.key().as_str().as_bytes());
-        self.write_key_end(out);
-    }
-
-    /// Appends what comes after the subject in the changelog key.
+    /// Appends what comes after the subject in the changelog key: `<subject>/about`, `<subject>/standing` or
+    /// `<subject>/<yyyymm>`.
     pub fn write_key_end(self, out: &mut Vec<u8>) {
         match self {
             Self::About => out.extend_from_slice(b"/about"),
@@ -115,7 +110,8 @@ mod tests {
         ];
         for (subject, part, key) in rows {
             let mut written = Vec::new();
-            part.write_key(subject, &mut written);
+            written.extend_from_slice(subject.key().as_str().as_bytes());
+            part.write_key_end(&mut written);
             assert_eq!(std::str::from_utf8(&written), Ok(key));
             assert_eq!(Part::parse_key(key), Some((subject, part)));
         }
