@@ -46,6 +46,12 @@ pub(crate) fn open_case(case: &Case) -> Option<OpenCase> {
     is_open.then(|| (case.step, case.causes.clone(), case.level.map(schemas::records::WarningLevel::letter)))
 }
 
+/// An open case for the operator, as `Verifying H for [Medical]`, or `none`.
+pub(super) fn in_words(case: Option<&OpenCase>) -> String {
+    let Some((step, causes, level)) = case else { return "none".to_owned() };
+    format!("{step:?} {} for {causes:?}", level.unwrap_or("without a level"))
+}
+
 /// The pictures of many households.
 pub(crate) fn pictures(states: Vec<HouseholdState>) -> BTreeMap<HouseholdCode, HouseholdState> {
     states.into_iter().map(|state| (state.household, picture(state))).collect()

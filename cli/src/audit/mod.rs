@@ -24,6 +24,9 @@ use crate::memory_pipeline::{MemoryPipeline, PipelineSettings};
 use crate::privacy::CitizenNumbers;
 use crate::topic;
 
+/// How many differing cases are named: enough to look into one, and not a page of them.
+const CASES_NAMED: usize = 20;
+
 /// Which run to audit.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
@@ -95,6 +98,9 @@ pub(crate) struct Findings {
     pub(crate) cases_different: usize,
     /// Open cases that it does not have, since news came on the other side of an act of an office.
     pub(crate) cases_on_other_side: usize,
+    /// The first of those cases, each with what the two say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cases_named: Vec<String>,
     /// Households whose explanation from the topics is not the one from ClickHouse, of a few.
     pub(crate) explanations_different: usize,
     /// Rows of the intents' tables that stand there more than once.
@@ -142,6 +148,7 @@ impl Findings {
         ] {
             must_be_equal(what, count, 0);
         }
+        faults.extend(self.cases_named.iter().map(|case| format!("the open case of {case}")));
         if self.warnings_topic == 0 {
             faults.push("there is no warning at all".to_owned());
         }
@@ -205,7 +212,8 @@ pub(crate) fn audit(args: &AuditArgs) -> Result<Findings> {
     let mut whole = MemoryPipeline::new(&settings)?;
     feeds.replay_into(&mut whole)?;
     findings.states_different = different(&pictures(live.states), &pictures(whole.states()?));
-    let odd = keys_that_differ(&open_cases(&live.cases), &open_cases(&whole.cases()?));
+    let (live_open, whole_open) = (open_cases(&live.cases), open_cases(&whole.cases()?));
+    let odd = keys_that_differ(&live_open, &whole_open);
     let (mut here, mut there) = (sides::Sides::of(&odd), sides::Sides::of(&odd));
     if !odd.is_empty() {
         topic::for_each(&args.brokers, "households.entries", |record| here.look(record))?;
@@ -213,8 +221,15 @@ pub(crate) fn audit(args: &AuditArgs) -> Result<Findings> {
             record.with(|record| there.look(record))?;
         }
     }
-    findings.cases_on_other_side = odd.iter().filter(|household| here.differ(&there, **household)).count();
-    findings.cases_different = odd.len() - findings.cases_on_other_side;
+    let (on_other_side, otherwise): (Vec<_>, Vec<_>) =
+        odd.iter().copied().partition(|household| here.differ(&there, *household));
+    findings.cases_on_other_side = on_other_side.len();
+    findings.cases_different = otherwise.len();
+    let named = otherwise.iter().take(CASES_NAMED).map(|household| {
+        let (here, there) = (live_open.get(household), whole_open.get(household));
+        format!("{household}: {}; in the memory pipeline {}", compare::in_words(here), compare::in_words(there))
+    });
+    findings.cases_named = named.collect();
 
     findings.citizen_numbers_found = live.citizen_numbers
         + table::citizen_numbers(&args.clickhouse, &numbers)?
