@@ -94,9 +94,11 @@ pub(crate) struct Findings {
     pub(crate) warnings_different: usize,
     /// Final states that the memory pipeline over the same feeds does not have.
     pub(crate) states_different: usize,
-    /// Open cases that it does not have, although the same news came before each act of an office.
+    /// Open cases that it does not have, although the same news came before each act of an office and the same requests
+    /// were attached to a matter of the village.
     pub(crate) cases_different: usize,
-    /// Open cases that it does not have, since news came on the other side of an act of an office.
+    /// Open cases that it does not have, since news came on the other side of an act of an office or of the beginning of
+    /// a matter of the village.
     pub(crate) cases_on_other_side: usize,
     /// The first of those cases, each with what the two say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -220,6 +222,8 @@ pub(crate) fn audit(args: &AuditArgs) -> Result<Findings> {
         for record in whole.memory().records("households.entries") {
             record.with(|record| there.look(record))?;
         }
+        here.look_at_warnings(&live.warnings)?;
+        there.look_at_warnings(&whole.warnings_by_id()?)?;
     }
     let (on_other_side, otherwise): (Vec<_>, Vec<_>) =
         odd.iter().copied().partition(|household| here.differ(&there, *household));

@@ -1,21 +1,28 @@
-//! On which side of each act of an office the other news about a household came: two runs of the same feeds agree on a
-//! case where that is the same (invariant 1). It does not know what follows from it.
+//! On which side of each act of an office the other news about a household came, and which of its requests came when
+//! a matter of its village was there already: two runs of the same feeds agree on a case where both are the same
+//! (invariant 1). It does not know what follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use runtime::stage::Record;
 use schemas::codec;
-use schemas::records::HouseholdEntry;
-use schemas::{Hash64, HouseholdCode, Kind};
+use schemas::records::{HouseholdEntry, Warning};
+use schemas::{Cause, Day, Hash64, HouseholdCode, Kind};
 
-/// What came before each act, by household, as `households.entries` has it.
+use super::compare::Warnings;
+
+/// What came before each act, by household, as `households.entries` has it, and what was attached to a matter of the
+/// village, as the warnings have it.
 #[derive(Debug, Default)]
 pub(super) struct Sides {
     households: BTreeSet<HouseholdCode>,
     said: BTreeMap<HouseholdCode, Vec<Hash64>>,
     /// Each act with what came before it, sorted.
     acts: BTreeMap<HouseholdCode, Vec<(Hash64, Vec<Hash64>)>>,
+    /// The requests for which the village's matter stood. Who is the one that makes it a matter of the village depends
+    /// on the order in which neighbours' news of one day came.
+    attached: BTreeMap<HouseholdCode, BTreeSet<(String, Cause, Day)>>,
 }
 
 impl Sides {
@@ -41,14 +48,27 @@ impl Sides {
         Ok(())
     }
 
-    /// Whether an act about a household has other news before it than in another run.
+    /// Takes the warnings of the run.
+    pub(super) fn look_at_warnings(&mut self, warnings: &Warnings) -> Result<()> {
+        for bytes in warnings.values() {
+            let warning: Warning = codec::decode(bytes).context("a record of warnings")?;
+            if !warning.attached_to.is_empty() && self.households.contains(&warning.household) {
+                let request = (warning.rule, warning.cause, warning.day);
+                self.attached.entry(warning.household).or_default().insert(request);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an act about a household has other news before it than in another run, or other requests of it were
+    /// attached to a matter of the village.
     pub(super) fn differ(&self, other: &Self, household: HouseholdCode) -> bool {
         let sorted = |sides: &Self| {
             let mut acts = sides.acts.get(&household).cloned().unwrap_or_default();
             acts.sort_unstable();
             acts
         };
-        sorted(self) != sorted(other)
+        sorted(self) != sorted(other) || self.attached.get(&household) != other.attached.get(&household)
     }
 }
 

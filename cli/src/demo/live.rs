@@ -159,7 +159,7 @@ fn audit_text(findings: &Findings) -> String {
     format!(
         "\nAudit\n  events {} = normalised {} + rejected {}\n  subject records {} = applied {} + duplicates {} + parked {} \
          + waiting {} + refused {}\n  warnings: {} in the topic, {} in ClickHouse, {} replayed, {} different\n  states \
-         different from the memory run: {}, open cases: {} (and {} where news came on the other side of an act)\n  citizen numbers after ingest: {} (searched: {})",
+         different from the memory run: {}, open cases: {} (and {} where news came on the other side of an act or of a matter of the village)\n  citizen numbers after ingest: {} (searched: {})",
         findings.events,
         findings.normalised,
         findings.rejected,

@@ -176,9 +176,10 @@ fn is_stable(household: &Household<'_>, file: &File) -> bool {
         let then = household.settled_at(settled.plus(-months));
         then.measure(&net_pc).is_some_and(|reading| then.compares(reading, &above) == Some(true))
     };
-    // So many months have passed between the first of these ends of months and the last, and since the last shock.
-    let is_since_then =
-        file.visit.as_ref().is_some_and(|visit| settled.since(visit.day.month()) >= course.clear.months);
+    // So many months have passed between the first of these ends of months and the last, and since the last shock: the one
+    // that a visit was last asked for, or that opened the case, where a matter of the village stood for the visit.
+    let shock = file.visit.as_ref().map(|visit| visit.day).max(file.opened_day);
+    let is_since_then = shock.is_some_and(|day| settled.since(day.month()) >= course.clear.months);
     is_since_then
         && (0..=course.clear.months).all(is_above)
         && course.clear.when.as_ref().is_none_or(|when| crate::rules::holds(when, household, None) == Some(true))

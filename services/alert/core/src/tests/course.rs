@@ -274,6 +274,21 @@ fn what_is_attached_to_a_matter_of_the_village_is_asked_for_on_the_day_after_tha
 }
 
 #[test]
+fn a_case_that_a_matter_of_the_village_stood_for_is_cleared_like_any_other() {
+    let mut story = Story::new(4, &[Class::Delisted], "60000.00");
+    story.state.survey.as_mut().expect("a survey").day = day("2025-02-01");
+    story.attached = vec![(Cause::Illness, "of the village".to_owned())];
+    story.spend("2025-02-10", Category::MedicalInpatient, Cause::Illness, "8000.00");
+    story.act("2025-02-13", VERIFIED, "confirmed");
+    story.act("2025-03-05", HELPED, "medical aid");
+    assert_eq!((story.case().step, story.case().round()), (Step::Assisted, 0), "nobody was asked to this door");
+    story.until("2025-09-15");
+    assert_eq!(story.case().step, Step::Assisted);
+    story.until("2025-09-16");
+    assert_eq!(story.case().step, Step::Cleared);
+}
+
+#[test]
 fn an_unusual_course_is_a_signal_to_the_county() {
     for (what, acts, until, found) in [
         ("no measure in a month", vec![("2025-02-13", VERIFIED, "confirmed")], "2025-03-15", vec!["R27 raised L"]),
