@@ -172,6 +172,8 @@ fn of_city(args: &BenchArgs) -> Result<OfCity> {
     let Filled { events, days, .. } = filled;
     let mut city = OfCity { events, days, households: args.households, seed: args.seed, ..OfCity::default() };
     if args.asks_for(Group::Floor) {
+        // Brokers that were just started compile their own code for a minute, beside whoever is measured first.
+        in_a_child(args, Part::ConsumeProduce(Stage::Normalise), 0)?;
         let consume = in_a_child(args, Part::Consume, 0)?;
         city.produce = Some(in_a_child(args, Part::Produce, consume.records)?);
         city.consume = Some(consume);
