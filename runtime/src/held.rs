@@ -58,6 +58,12 @@ impl HeldRecord {
         &self.headers
     }
 
+    /// How many bytes key, value and headers have together.
+    pub fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers.sum::<usize>()
+    }
+
     /// Hands the record out as the loop has it.
     pub fn with<R>(&self, take: impl FnOnce(&Record<'_>) -> R) -> R {
         let headers: Vec<Header<'_>> = self.headers.iter().map(|(name, value)| Header { name, value }).collect();

@@ -5,7 +5,8 @@
 extern crate self as runtime;
 
 /// Stages hold millions of small values that come and go; the allocator of the C library spends a third of their time on
-/// that.
+/// that. It is in the place of `malloc` too (its feature `override`): the client library allocates each record, and frees it in
+/// another thread, and its large buffers are kept where the C library gives them back to the system again and again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

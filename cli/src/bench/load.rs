@@ -16,7 +16,7 @@ use crate::simulate::{City, DEPARTMENTS, DayOfFeeds, Settings};
 /// Months that are simulated at most: the horizon of a state.
 const MONTHS_MAX: u32 = 25;
 /// So many events may be on their way through the services: more than all of them hold in their transactions together.
-const UNDER_WAY_MAX: usize = 40_000;
+const UNDER_WAY_MAX: usize = 120_000;
 /// How long the services may take for a day.
 const DAY_LIMIT: Duration = Duration::from_mins(5);
 /// How often a paced load looks at the clock.

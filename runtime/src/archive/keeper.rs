@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::batch::{Batch, BatchLimits};
 use super::intent::Intent;
 use super::ports::{Source, Tables};
-use super::{ArchivePlan, Mode, RowMapper};
+use super::{ArchivePlan, Mode};
 use crate::log::{LogError, Polled, Read, Reader, Until};
 use crate::stage::{PartitionId, Record};
 use crate::worker::{Turn, WorkerError};
@@ -143,12 +143,9 @@ impl<P: Deref<Target = ArchivePlan>, S: Source, T: Tables> Keeper<P, S, T> {
                 );
             }
             let from = start.committed.unwrap_or(earliest).max(earliest);
-            let part = if metadata.is_empty() {
-                Part { id, batch: Batch::new(from), intended: false }
-            } else {
-                let batch = self.replay(&id, &metadata)?;
-                Part { id, batch, intended: true }
-            };
+            let intended = !metadata.is_empty();
+            let batch = if intended { self.replay(&id, &metadata)? } else { Batch::new(&self.plan, &id.topic, from) };
+            let part = Part { id, batch, intended };
             positions.push((part.id.clone(), part.batch.to + 1));
             fresh.push(part);
         }
@@ -163,7 +160,7 @@ impl<P: Deref<Target = ArchivePlan>, S: Source, T: Tables> Keeper<P, S, T> {
         let place = format!("{} {}/{}", self.plan.group, id.topic, id.partition);
         let halt = |what: String| WorkerError::Halt(format!("{place}: {what}"));
         let intent: Intent = metadata.parse().map_err(|error| halt(format!("{error}")))?;
-        let mut batch = Batch::new(intent.from);
+        let mut batch = Batch::new(&self.plan, &id.topic, intent.from);
         let mut reader = self.source.reader()?;
         reader.start(&id.topic, id.partition, intent.from, Until::Offset(intent.to + 1))?;
         let started = Instant::now();
@@ -247,14 +244,15 @@ impl<P: Deref<Target = ArchivePlan>, S: Source, T: Tables> Keeper<P, S, T> {
     fn flush(&mut self, index: usize) -> Result<bool, WorkerError> {
         let schema = self.schema();
         let part = &mut self.parts[index];
-        let intent = part.batch.intent(schema);
-        let by_intents = matches!(self.plan.mode, Mode::Intents { .. });
-        if by_intents && !part.intended && part.batch.rows() > 0 {
+        let made = part.batch.make_rows(&self.plan);
+        made.map_err(|(offset, what)| no_rows(&self.plan, &part.id.topic, part.id.partition, offset, &what))?;
+        let intent = matches!(self.plan.mode, Mode::Intents { .. }).then(|| part.batch.intent(schema));
+        if let Some(intent) = intent.filter(|_| !part.intended && part.batch.rows() > 0) {
             self.source.commit_with(&part.id, part.batch.from, &intent.to_string())?;
             part.intended = true;
         }
         for table in part.batch.tables.iter().filter(|table| table.rows > 0) {
-            let token = by_intents.then(|| intent.token(&table.table, &part.id.topic, part.id.partition));
+            let token = intent.map(|intent| intent.token(&table.table, &part.id.topic, part.id.partition));
             if let Err(what) = self.tables.insert(&table.table, &table.lines, token.as_deref()) {
                 let id = part.id.clone();
                 let table = table.table.clone();
@@ -264,7 +262,7 @@ impl<P: Deref<Target = ArchivePlan>, S: Source, T: Tables> Keeper<P, S, T> {
             (self.tell)(Told::Inserted { table: &table.table, rows: table.rows });
         }
         self.source.commit_with(&part.id, part.batch.to + 1, "")?;
-        part.batch = Batch::new(part.batch.to + 1);
+        part.batch = Batch::new(&self.plan, &part.id.topic, part.batch.to + 1);
         part.intended = false;
         self.stuck = None;
         Ok(true)
@@ -285,12 +283,13 @@ impl<P: Deref<Target = ArchivePlan>, S: Source, T: Tables> Keeper<P, S, T> {
     }
 }
 
-/// Adds a record's rows to a batch.
+/// Takes a record into a batch.
 fn add(plan: &ArchivePlan, batch: &mut Batch, record: &Record<'_>) -> Result<(), WorkerError> {
-    let is_for = |mapper: &&dyn RowMapper| mapper.topics().iter().any(|topic| topic == record.topic);
-    let mappers: Vec<&dyn RowMapper> = plan.mappers.iter().map(AsRef::as_ref).filter(is_for).collect();
-    batch.add(&mappers, record).map_err(|what| {
-        let Record { topic, partition, offset, .. } = record;
-        WorkerError::Halt(format!("{}: {topic}/{partition} at offset {offset}: {what}", plan.group))
-    })
+    let Record { topic, partition, offset, .. } = record;
+    batch.add(plan, record).map_err(|what| no_rows(plan, topic, *partition, *offset, &what))
+}
+
+/// A record of which no rows can be made would be missing: the archive does not go on.
+fn no_rows(plan: &ArchivePlan, topic: &str, partition: i32, offset: i64, what: &str) -> WorkerError {
+    WorkerError::Halt(format!("{}: {topic}/{partition} at offset {offset}: {what}", plan.group))
 }

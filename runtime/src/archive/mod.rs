@@ -5,7 +5,8 @@
 //! committed as the metadata of the offset before the insert; the insert carries a deduplication token made of the
 //! range; on assignment a recorded intent is replayed, exactly, before anything new. A zombie can only insert an
 //! intent that its successor replays first, under the same token. Compacted topics, whose ranges cannot be replayed
-//! as they were, are **upserts by number**: rows may come twice, and the table keeps the highest number.
+//! as they were, are **upserts by number**: rows may come twice, and the table keeps the highest number. So of the records of
+//! one key in a batch only the newest becomes rows, as after a compaction.
 //!
 //! Every row gets the fields `_topic`, `_partition` and `_offset`.
 
@@ -23,6 +24,8 @@ pub(crate) use ports::Source;
 pub use ports::Tables;
 pub use worker::run;
 
+use std::time::Duration;
+
 use crate::stage::Record;
 
 /// Makes the rows of one table.
@@ -32,6 +35,12 @@ pub trait RowMapper: Send + Sync {
 
     /// The topics whose records become rows.
     fn topics(&self) -> Vec<String>;
+
+    /// How long a row may wait for others to be inserted with it: ClickHouse takes few large inserts at a fraction of what many
+    /// small ones cost it. A batch that is full does not wait.
+    fn wait(&self) -> Duration {
+        Duration::from_secs(1)
+    }
 
     /// Appends any number of JSON objects, each on a line of its own: always the same bytes for the same record, so
     /// nothing of a clock and nothing random. An error halts the archive, since the record would be missing.
@@ -47,7 +56,7 @@ pub enum Mode {
         /// older version halts the archive instead of being replayed as something else.
         schema: u32,
     },
-    /// By a number in the row; compacted topics.
+    /// By a number in the row; compacted topics, of which only the newest record of a key counts.
     Upserts,
 }
 

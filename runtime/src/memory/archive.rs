@@ -95,7 +95,7 @@ pub(super) fn archive<T: Tables + 'static>(
     topics.dedup();
     let source = MemorySource(Consumer::join(Rc::clone(&memory.store), plan.group, &topics, order, faults));
     let settings = KeeperSettings {
-        batch: BatchLimits { rows: batch_rows, age: None, ..BatchLimits::default() },
+        batch: BatchLimits { rows: batch_rows, by_age: false, ..BatchLimits::default() },
         retry_min: Duration::ZERO,
         retry_max: Duration::ZERO,
     };

@@ -1,5 +1,7 @@
 //! The table `entries`: one row per amount and per fact of `households.entries`. It does not know the other tables.
 
+use std::time::Duration;
+
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
@@ -7,7 +9,7 @@ use schemas::records::{DayClosed, HouseholdEntry};
 use schemas::{Category, EntryId, Hash64, PersonToken};
 use serde::Serialize;
 
-use super::{line, named, place};
+use super::{WAIT, line, named, place};
 
 /// The mapper of the table.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,10 @@ impl RowMapper for Entries {
 
     fn topics(&self) -> Vec<String> {
         vec!["households.entries".to_owned()]
+    }
+
+    fn wait(&self) -> Duration {
+        WAIT
     }
 
     fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {

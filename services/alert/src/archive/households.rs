@@ -1,6 +1,8 @@
 //! The tables `household_states` and `cases`: upserts by number from compacted topics. It does not know the tables
 //! that are filled by intents.
 
+use std::time::Duration;
+
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
@@ -8,7 +10,7 @@ use schemas::records::{Act, Case, Finding, HouseholdState};
 use schemas::{Cause, Class, Day, Month, Office};
 use serde::Serialize;
 
-use super::{letter, line, named, place};
+use super::{WAIT, letter, line, named, place};
 
 /// The mapper of `household_states`.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +135,10 @@ impl RowMapper for HouseholdStates {
         vec!["households.states".to_owned()]
     }
 
+    fn wait(&self) -> Duration {
+        WAIT
+    }
+
     fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {
         let Some(value) = record.value.filter(|value| codec::is::<HouseholdState>(value)) else { return Ok(()) };
         let state: HouseholdState = codec::decode(value).map_err(|error| format!("{}: {error}", place(record)))?;
@@ -169,6 +175,10 @@ impl RowMapper for Cases {
 
     fn topics(&self) -> Vec<String> {
         vec!["households.cases".to_owned()]
+    }
+
+    fn wait(&self) -> Duration {
+        WAIT
     }
 
     fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {

@@ -10,6 +10,8 @@ mod scorecards;
 mod subject_entries;
 mod warnings;
 
+use std::time::Duration;
+
 use runtime::archive::{ArchivePlan, Mode};
 use runtime::stage::Record;
 use schemas::records::WarningLevel;
@@ -27,6 +29,8 @@ pub use warnings::{Warnings, row as warning_row};
 /// The version of the mapping of tables that are filled by recorded intents: raised when a mapper makes other rows of
 /// the same record.
 const MAPPING_VERSION: u32 = 1;
+/// How long rows wait that nobody is waiting for, such as the picture of a household; a warning is another matter.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// The archive: topics that are kept by time through recorded intents, compacted topics as upserts by number.
 pub fn plans() -> Vec<ArchivePlan> {

@@ -1,13 +1,15 @@
 //! The table `alert_progress`: how far each partition of alert is, and for how many households which rules stand still.
 //! Upserts by the offset of the record. It does not know when alert counts.
 
+use std::time::Duration;
+
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
 use schemas::records::Progress;
 use serde::Serialize;
 
-use super::{line, place};
+use super::{WAIT, line, place};
 use crate::alert_stage::{INCOME_UNKNOWN, STANDING_STILL, standing_still};
 
 /// The mapper of the table.
@@ -39,6 +41,10 @@ impl RowMapper for AlertProgress {
 
     fn topics(&self) -> Vec<String> {
         vec!["households.cases".to_owned()]
+    }
+
+    fn wait(&self) -> Duration {
+        WAIT
     }
 
     fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {

@@ -1,13 +1,15 @@
 //! The table `scorecards`: how each department reports, as upserts by number. It does not add the partitions up: a view
 //! does.
 
+use std::time::Duration;
+
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
 use schemas::records::{DELAY_DAYS_MAX, Scorecard};
 use serde::Serialize;
 
-use super::{line, place};
+use super::{WAIT, line, place};
 
 /// The mapper of the table.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,10 @@ impl RowMapper for Scorecards {
 
     fn topics(&self) -> Vec<String> {
         vec!["ingest.scorecards".to_owned()]
+    }
+
+    fn wait(&self) -> Duration {
+        WAIT
     }
 
     /// A card that left the horizon leaves the topic, and stays in the table.

@@ -1,6 +1,8 @@
 //! The table `subject_entries`: where each entry came from and which event it corrects. It does not know to which
 //! household an entry went.
 
+use std::time::Duration;
+
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::EntryId;
@@ -9,7 +11,7 @@ use schemas::records::{DayClosed, Redirect, SubjectEntry};
 use serde::Serialize;
 
 use super::entries::{hash, seconds};
-use super::{line, named, place};
+use super::{WAIT, line, named, place};
 
 /// The mapper of the table.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,10 @@ impl RowMapper for SubjectEntries {
 
     fn topics(&self) -> Vec<String> {
         vec!["subjects.entries".to_owned()]
+    }
+
+    fn wait(&self) -> Duration {
+        WAIT
     }
 
     fn rows(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), String> {
