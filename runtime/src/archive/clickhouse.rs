@@ -52,6 +52,9 @@ impl Tables for Database {
             .with_setting("min_insert_block_size_rows", "1048576")
             .with_setting("min_insert_block_size_bytes", "1073741824")
             .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
+            // Small parts are soon merged: what a merge does anyway is not done for each of them as well.
+            .with_setting("materialize_skip_indexes_on_insert", "0")
+            .with_setting("optimize_on_insert", "0")
             .with_setting("date_time_input_format", "best_effort");
         insert = match token {
             Some(token) => {

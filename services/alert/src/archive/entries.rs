@@ -6,10 +6,10 @@ use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
 use schemas::records::{DayClosed, HouseholdEntry};
-use schemas::{Category, EntryId, Hash64, PersonToken};
+use schemas::{Category, EntryId, Hash64, Kind, PersonToken};
 use serde::Serialize;
 
-use super::{WAIT, line, named, place};
+use super::{WAIT, line, place};
 
 /// The mapper of the table.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ struct Line<'a> {
     event_type: &'a str,
     reported_at: String,
     sign: i32,
-    kind: String,
+    kind: Kind,
     category: &'a str,
     cause: &'a str,
     amount_fen: i64,
@@ -60,7 +60,7 @@ impl RowMapper for Entries {
         for row in &entry.rows {
             let of_row = Line {
                 sign: row.sign,
-                kind: named(&row.kind),
+                kind: row.kind,
                 category: row.category.name(),
                 cause: row.cause.code(),
                 amount_fen: row.amount_fen.0,
@@ -75,7 +75,7 @@ impl RowMapper for Entries {
         for fact in &entry.facts {
             let of_fact = Line {
                 sign: fact.sign,
-                kind: named(&fact.kind),
+                kind: fact.kind,
                 cause: fact.cause.code(),
                 amount_fen: fact.amount_fen.0,
                 day: fact.day.to_string(),
@@ -105,7 +105,7 @@ fn shared<'a>(
         event_type: entry.event_type,
         reported_at: seconds(reported_at_ms),
         sign: 1,
-        kind: String::new(),
+        kind: Kind::Note,
         category: Category::None.name(),
         cause: "",
         amount_fen: 0,

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use runtime::archive::RowMapper;
 use runtime::stage::Record;
-use schemas::EntryId;
 use schemas::codec;
 use schemas::records::{DayClosed, Redirect, SubjectEntry};
+use schemas::{EntryId, Op};
 use serde::Serialize;
 
 use super::entries::{hash, seconds};
-use super::{WAIT, line, named, place};
+use super::{WAIT, line, place};
 
 /// The mapper of the table.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ struct Row<'a> {
     ordinal: i32,
     source: &'a str,
     event_type: &'a str,
-    op: String,
+    op: Op,
     corrects: String,
     household: String,
     occurred_day: String,
@@ -63,7 +63,7 @@ impl RowMapper for SubjectEntries {
             ordinal: entry.ordinal,
             source: entry.source,
             event_type: entry.event_type,
-            op: named(&entry.op),
+            op: entry.op,
             corrects: hash(entry.corrects),
             household,
             occurred_day: entry.occurred_day.to_string(),
