@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS backstop.household_states
     surveyed_day          Nullable(Date32),
     surveyed_members      Nullable(Int32) COMMENT 'who share the economy, later changes counted in',
     unreported_income_fen Nullable(Int64) COMMENT 'fen a year, by the survey',
-    sums                  Array(Tuple(month UInt32, category LowCardinality(String), cause LowCardinality(String), amount_fen Int64)),
+    sums                  Array(Tuple(category LowCardinality(String), cause LowCardinality(String), first_month UInt32, amounts_fen Array(Int64))) COMMENT 'first_month: yyyymm; its amount and those of the months after it, 0 for a month without one',
     _topic                LowCardinality(String),
     _partition            Int32,
     _offset               Int64
@@ -22,16 +22,21 @@ ENGINE = ReplacingMergeTree(number)
 ORDER BY household;
 
 -- Months by category and cause of every household, as the latest state has them.
-CREATE VIEW IF NOT EXISTS backstop.household_months AS
+CREATE OR REPLACE VIEW backstop.household_months AS
 SELECT
     household,
     county,
-    sum.month AS month,
+    intDiv(sum.first_month, 100) * 12 + sum.first_month % 100 - 1 + at - 1 AS months_since_0,
+    toUInt32(intDiv(months_since_0, 12) * 100 + months_since_0 % 12 + 1) AS month,
     sum.category AS category,
     sum.cause AS cause,
-    sum.amount_fen AS amount_fen
+    amount_fen
 FROM
 (
     SELECT household, county, arrayJoin(sums) AS sum
     FROM backstop.household_states FINAL
-);
+)
+ARRAY JOIN
+    sum.amounts_fen AS amount_fen,
+    arrayEnumerate(sum.amounts_fen) AS at
+WHERE amount_fen != 0;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::rows::{CaseRow, FindingRow, Found, MonthRow, PartRow, StateRow, WarningRow};
+use super::rows::{CaseRow, FindingRow, Found, MonthRow, PartRow, StateRow, SumRow, WarningRow};
 use super::trace::{self, Line};
 
 /// Kinds of amounts; all others are facts.
@@ -122,7 +122,7 @@ pub(super) fn of(household: &str, found: &Found) -> Option<Answer> {
         classes: state.classes,
         members: state.members,
         provisional_members: state.provisional_members,
-        months: state.sums,
+        months: state.sums.iter().flat_map(SumRow::months).collect(),
         stays,
         numbers: numbers(amounts),
         facts,

@@ -1,7 +1,7 @@
 //! Rows of the archive's tables as explain reads them: from ClickHouse, or made of the topics' records by the same
 //! mappers. It does not know which of both.
 
-use schemas::{Day, EntryId};
+use schemas::{Day, EntryId, Month};
 use serde::{Deserialize, Serialize};
 
 /// A signed amount or fact of a household: a row of `entries`.
@@ -61,7 +61,31 @@ pub(super) struct StateRow {
     pub(super) surveyed_day: Option<String>,
     pub(super) surveyed_members: Option<i32>,
     pub(super) unreported_income_fen: Option<i64>,
-    pub(super) sums: Vec<MonthRow>,
+    pub(super) sums: Vec<SumRow>,
+}
+
+/// The sums of a category and cause by month.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct SumRow {
+    pub(super) category: String,
+    pub(super) cause: String,
+    /// The month of the first amount.
+    pub(super) first_month: i32,
+    pub(super) amounts_fen: Vec<i64>,
+}
+
+impl SumRow {
+    /// The months with an amount.
+    pub(super) fn months(&self) -> impl Iterator<Item = MonthRow> {
+        let first = Month::from_yyyymm(self.first_month).unwrap_or_default();
+        let amounts = (0..).zip(&self.amounts_fen).filter(|(_, amount_fen)| **amount_fen != 0);
+        amounts.map(move |(at, amount_fen)| MonthRow {
+            month: first.plus(at).yyyymm(),
+            category: self.category.clone(),
+            cause: self.cause.clone(),
+            amount_fen: *amount_fen,
+        })
+    }
 }
 
 /// The sum of one month, category and cause.

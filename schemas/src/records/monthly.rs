@@ -68,6 +68,11 @@ impl MonthlyAmounts {
         (!self.is_empty()).then_some(self.first_month)
     }
 
+    /// The amounts from the first month with one to the last, in fen; zero for a month without one.
+    pub fn amounts(&self) -> &[Fen] {
+        &self.amounts_fen
+    }
+
     /// The amount of a month; zero where there is none.
     pub fn of(&self, month: Month) -> Fen {
         let at = usize::try_from(month.since(self.first_month)).ok();

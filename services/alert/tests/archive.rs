@@ -216,7 +216,10 @@ fn every_row_has_the_columns_of_its_table() {
         sums: vec![Sum {
             category: Category::Wage,
             cause: Cause::Other,
-            months: [(Month::from_yyyymm(202_410).expect("a month"), Fen(7))].into_iter().collect(),
+            months: [(202_410, 7), (202_501, -2)]
+                .map(|(month, fen)| (Month::from_yyyymm(month).expect("a month"), Fen(fen)))
+                .into_iter()
+                .collect(),
         }],
         evidence: Vec::new(),
         incidents: Vec::new(),
@@ -226,7 +229,8 @@ fn every_row_has_the_columns_of_its_table() {
     };
     let states = rows(&HouseholdStates, &encoded(&state), &[]);
     check(&HouseholdStates, &states);
-    let sum = serde_json::json!({"month": 202_410, "category": "wage", "cause": "99", "amount_fen": 7});
+    let sum =
+        serde_json::json!({"category": "wage", "cause": "99", "first_month": 202_410, "amounts_fen": [7, 0, 0, -2]});
     assert_eq!(states[0]["sums"], serde_json::json!([sum]));
     let case = case();
     let cases = rows(&Cases, &encoded(&case), &[]);

@@ -7,7 +7,7 @@ use runtime::archive::RowMapper;
 use runtime::stage::Record;
 use schemas::codec;
 use schemas::records::{Act, Case, Finding, HouseholdState};
-use schemas::{Cause, Class, Day, Month, Office};
+use schemas::{Cause, Class, Day, Fen, Month, Office};
 use serde::Serialize;
 
 use super::{WAIT, letter, line, named, place};
@@ -22,7 +22,7 @@ pub struct Cases;
 
 /// A row of `household_states`, in the names of the table.
 #[derive(Debug, Serialize)]
-struct StateRow {
+struct StateRow<'a> {
     household: String,
     number: i64,
     registered_day: Option<String>,
@@ -32,16 +32,16 @@ struct StateRow {
     surveyed_day: Option<String>,
     surveyed_members: Option<i32>,
     unreported_income_fen: Option<i64>,
-    sums: Vec<MonthRow>,
+    sums: Vec<SumRow<'a>>,
 }
 
-/// The sum of one month, category and cause.
+/// The sums of a category and cause by month. In one row: a name for each month would be most of what is inserted.
 #[derive(Debug, Serialize)]
-struct MonthRow {
-    month: i32,
+struct SumRow<'a> {
     category: &'static str,
     cause: &'static str,
-    amount_fen: i64,
+    first_month: i32,
+    amounts_fen: &'a [Fen],
 }
 
 /// A row of `cases`, in the names of the table.
@@ -143,14 +143,11 @@ impl RowMapper for HouseholdStates {
         let Some(value) = record.value.filter(|value| codec::is::<HouseholdState>(value)) else { return Ok(()) };
         let state: HouseholdState = codec::decode(value).map_err(|error| format!("{}: {error}", place(record)))?;
         let survey = state.survey.as_ref();
-        let sums = state.sums.iter().flat_map(|sum| {
-            let (category, cause) = (sum.category.name(), sum.cause.code());
-            sum.months.iter().map(move |one| MonthRow {
-                month: one.month.yyyymm(),
-                category,
-                cause,
-                amount_fen: one.amount_fen.0,
-            })
+        let sums = state.sums.iter().map(|sum| SumRow {
+            category: sum.category.name(),
+            cause: sum.cause.code(),
+            first_month: sum.months.first_month().map_or(0, Month::yyyymm),
+            amounts_fen: sum.months.amounts(),
         });
         let row = StateRow {
             household: state.household.to_string(),
