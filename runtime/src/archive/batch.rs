@@ -77,6 +77,12 @@ impl Batch {
         }
     }
 
+    /// Lets this batch, the `place`th of so many that begin together, come of age in its turn: the later ones of its partition
+    /// then do not either come with the others', and ClickHouse has not everything to insert at once.
+    pub(super) fn come_of_age_by(&mut self, place: u32, of: u32) {
+        self.wait = self.wait * place / of.max(1);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.to < self.from
     }
@@ -252,6 +258,16 @@ mod tests {
         // An insert that failed is tried again with the same rows.
         batch.make_rows(&plan).unwrap();
         assert_eq!(batch.rows(), 3);
+    }
+
+    #[test]
+    fn batches_that_begin_together_come_of_age_one_after_the_other() {
+        let waits = (1..=4).map(|place| {
+            let mut batch = Batch::new(&plan(Mode::Upserts), "said", 0);
+            batch.come_of_age_by(place, 4);
+            batch.wait.as_millis()
+        });
+        assert_eq!(waits.collect::<Vec<_>>(), [250, 500, 750, 1_000]);
     }
 
     #[test]

@@ -150,6 +150,10 @@ impl<P: Deref<Target = ArchivePlan>, S: Source, T: Tables> Keeper<P, S, T> {
             fresh.push(part);
         }
         self.source.assign(&positions)?;
+        let partitions = fresh.len() as u32;
+        for (place, part) in (1..).zip(&mut fresh) {
+            part.batch.come_of_age_by(place, partitions);
+        }
         self.parts.extend(fresh);
         (self.tell)(Told::Ready);
         self.go_on()
