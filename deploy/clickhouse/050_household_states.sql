@@ -26,8 +26,7 @@ CREATE OR REPLACE VIEW backstop.household_months AS
 SELECT
     household,
     county,
-    intDiv(sum.first_month, 100) * 12 + sum.first_month % 100 - 1 + at - 1 AS months_since_0,
-    toUInt32(intDiv(months_since_0, 12) * 100 + months_since_0 % 12 + 1) AS month,
+    toYYYYMM(addMonths(YYYYMMDDToDate32(sum.first_month * 100 + 1), at - 1)) AS month,
     sum.category AS category,
     sum.cause AS cause,
     amount_fen
