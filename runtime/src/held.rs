@@ -60,8 +60,7 @@ impl HeldRecord {
 
     /// How many bytes key, value and headers have together.
     pub fn bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
-        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len) + headers.sum::<usize>()
+        self.with(|record: &Record<'_>| record.bytes())
     }
 
     /// Hands the record out as the loop has it.
