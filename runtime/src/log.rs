@@ -53,6 +53,13 @@ pub struct Start {
     pub earliest: i64,
 }
 
+impl Start {
+    /// The partition with the offset from which it is read, where nothing else is known.
+    pub(crate) fn position(&self) -> (PartitionId, i64) {
+        (self.id.clone(), self.committed.unwrap_or(self.earliest).max(self.earliest))
+    }
+}
+
 /// How far a partition reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
@@ -115,6 +122,9 @@ pub trait Log: PartitionCounts {
     /// The offset that the group has committed for a partition by now; none where it has none.
     fn committed(&mut self, id: &PartitionId) -> Result<Option<i64>, LogError>;
 
+    /// Takes partitions on once more that are accepted already: pauses them, and says where each begins now.
+    fn accept_again(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError>;
+
     /// Lets a paused partition flow, from this offset.
     fn resume(&mut self, id: &PartitionId, offset: i64) -> Result<(), LogError>;
 
@@ -133,7 +143,8 @@ pub trait Log: PartitionCounts {
         true
     }
 
-    /// Publishes all that the outbox holds in the open transaction.
+    /// Publishes all that the outbox holds in the open transaction. Where the one that was handed in before turns out to have
+    /// failed, it fails in the same way.
     fn publish(&mut self, outbox: &Outbox) -> Result<(), LogError>;
 
     /// Puts the group's next offsets into the open transaction and begins to commit it. Another one may be opened before its
@@ -150,7 +161,7 @@ pub trait Log: PartitionCounts {
         self.outcome(true).map(drop)
     }
 
-    /// Aborts the open transaction, or the one that was handed in and failed, where no other was opened since.
+    /// Aborts the open transaction and the one that was handed in and failed, whichever there is.
     fn abort(&mut self) -> Result<(), LogError>;
 
     /// A reader of other partitions.

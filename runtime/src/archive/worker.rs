@@ -92,7 +92,7 @@ fn attempt(
 ) -> Result<(), WorkerError> {
     spec.metrics.set_ready(id, false);
     let identity = Identity { group: plan.group.to_owned(), id: id.to_owned() };
-    let group = Group::new(&spec.connection, &identity, &spec.metrics)?;
+    let mut group = Group::new(&spec.connection, &identity, &spec.metrics)?;
     let metadata = group.metadata()?;
     let mut topics: Vec<String> = plan.mappers.iter().flat_map(|mapper| mapper.topics()).collect();
     topics.sort();

@@ -101,6 +101,7 @@ impl Committer {
             self.hear(told);
         }
         match &self.progress {
+            Progress::Ended(Err(LogError::Abortable(what))) => Err(LogError::Abortable(what.clone())),
             Progress::Ended(Err(error)) => Err(LogError::Broken(format!("the transaction before: {error}"))),
             _ => Ok(()),
         }

@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionLi
 
 use super::clients::{CALL_TIMEOUT, Connection, Identity, Quiet, explain, explained};
 use super::context::{Context, Rebalance, is_refusal};
+use super::lookout::Lookout;
 use super::reader::{add, watermarks_failed};
 use crate::log::{LogError, Polled, Start};
 use crate::stage::{Header, PartitionId, Record};
@@ -44,6 +45,8 @@ pub(crate) struct Group {
     connection: Connection,
     metrics: Arc<Metrics>,
     consumer: BaseConsumer<Context>,
+    /// What the group is joined for, and who looks whether all of it is read; none before it is joined.
+    joined: Option<(Vec<String>, Lookout)>,
     /// Partitions that are paused.
     paused: BTreeSet<PartitionId>,
     /// Of these, the ones of which a record slipped through: they are sought back.
@@ -79,13 +82,34 @@ impl Group {
         let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
         let consumer = connection.group_consumer(identity).create_with_context(Context::default()).map_err(refused)?;
         let (identity, connection, metrics) = (identity.clone(), connection.clone(), Arc::clone(metrics));
-        Ok(Self { identity, connection, metrics, consumer, paused: BTreeSet::new(), strayed: BTreeSet::new() })
+        let (paused, strayed) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { identity, connection, metrics, consumer, joined: None, paused, strayed })
     }
 
     /// Joins the group for these topics.
-    pub(crate) fn subscribe(&self, topics: &[&str]) -> Result<(), LogError> {
+    pub(crate) fn subscribe(&mut self, topics: &[&str]) -> Result<(), LogError> {
+        self.join(topics)?;
+        let lookout = Lookout::spawn(&self.connection, &self.identity, topics)?;
+        self.joined = Some((topics.iter().map(|topic| (*topic).to_owned()).collect(), lookout));
+        Ok(())
+    }
+
+    fn join(&self, topics: &[&str]) -> Result<(), LogError> {
         let failed = |error: KafkaError| LogError::Broken(format!("the group cannot be joined: {error}"));
         self.consumer.subscribe(topics).map_err(failed)
+    }
+
+    /// Leaves the group where that gives out partitions that nobody has, and joins it again when it has left. What is
+    /// owned is revoked first, as in any rebalance.
+    fn mend(&self) -> Result<(), LogError> {
+        let Some((topics, lookout)) = &self.joined else { return Ok(()) };
+        if lookout.says_leave() {
+            self.consumer.unsubscribe();
+        }
+        if lookout.says_left() {
+            self.join(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
+        }
+        Ok(())
     }
 
     /// All topics. Broken while no broker answers, refused where one answers and does not take this client.
@@ -172,6 +196,7 @@ impl Group {
         wait: Duration,
         take: impl FnOnce(&Record<'_>) -> R,
     ) -> Result<Polled<R>, LogError> {
+        self.mend()?;
         // What a rebalance takes away is not applied any more, so it goes before records that were fetched earlier.
         if let Some(rebalance) = self.next_rebalance() {
             return Ok(rebalance);
@@ -194,10 +219,19 @@ impl Group {
     /// Takes partitions on, paused, each from its committed offset or its earliest.
     pub(crate) fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Accepted>, LogError> {
         let accepted = self.committed(ids)?;
-        let position = |start: &Start| start.committed.unwrap_or(start.earliest).max(start.earliest);
-        let positions: Vec<_> = accepted.iter().map(|row| (row.start.id.clone(), position(&row.start))).collect();
-        self.assign(&positions)?;
+        self.assign(&accepted.iter().map(|row| row.start.position()).collect::<Vec<_>>())?;
         Ok(accepted)
+    }
+
+    /// Takes partitions on once more that are accepted already: paused, and each back at its committed offset.
+    pub(crate) fn accept_again(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
+        let starts: Vec<Start> = self.committed(ids)?.into_iter().map(|accepted| accepted.start).collect();
+        let positions: Vec<_> = starts.iter().map(Start::position).collect();
+        if !positions.is_empty() {
+            self.pause(&positions)?;
+            self.rewind(&positions)?;
+        }
+        Ok(starts)
     }
 
     /// What is committed for partitions, and what of them the log still has.

@@ -17,6 +17,9 @@ pub struct Limits {
     /// From when on an undecided transaction that holds up a partition is told: above the transaction's and the 10 s
     /// after which a broker looks for such again, or every dead worker would be told.
     pub undecided: Duration,
+    /// From when on partitions without a worker are not the middle of a rebalance any more: above the session's 15 s,
+    /// after which the group would rebalance by itself, and the 10 s for which a worker may not look up from a record.
+    pub unassigned: Duration,
 }
 
 impl Default for Limits {
@@ -27,6 +30,7 @@ impl Default for Limits {
             transaction_call: Duration::from_secs(20),
             queue_records: 500_000,
             undecided: Duration::from_secs(30),
+            unassigned: Duration::from_secs(20),
         }
     }
 }

@@ -50,6 +50,10 @@ pub struct KafkaLog {
     producers: [Arc<Transactional>; 2],
     /// Whose transaction is open, or was opened last.
     current: usize,
+    /// Of each, whether it has a transaction that is neither committed nor aborted.
+    undecided: [bool; 2],
+    /// Whose transaction was handed in last.
+    handed_in: usize,
     committer: Committer,
     outputs: Vec<String>,
     counts: BTreeMap<String, i32>,
@@ -80,12 +84,14 @@ impl KafkaLog {
         let metadata = group.metadata()?;
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
         let counts = topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as i32)).collect();
-        let log = Self {
+        let mut log = Self {
             connection: connection.clone(),
             identity: identity.clone(),
             group,
             producers,
             current: 0,
+            undecided: [false; 2],
+            handed_in: 0,
             committer: Committer::spawn(&identity.id, spec.watchdog.watch(&identity.id))?,
             outputs: topology.outputs.clone(),
             counts,
@@ -177,6 +183,23 @@ impl KafkaLog {
     }
 }
 
+/// Aborts the transaction of a producer.
+fn abort(producer: &Transactional, limit: Duration) -> Result<(), LogError> {
+    let done = AtomicBool::new(false);
+    // An abort waits until the delivery reports of purged records are taken, which only a poll does.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                producer.poll(Duration::from_millis(10));
+            }
+        });
+        let aborted = producer.abort_transaction(limit);
+        done.store(true, Ordering::SeqCst);
+        aborted
+    })
+    .map_err(|error| LogError::Broken(format!("abort: {}", explained(&error))))
+}
+
 impl PartitionCounts for KafkaLog {
     fn partitions(&self, topic: &str) -> i32 {
         self.counts.get(topic).copied().unwrap_or(0)
@@ -192,6 +215,10 @@ impl Log for KafkaLog {
 
     fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
         Ok(self.group.accept(ids)?.into_iter().map(|accepted| accepted.start).collect())
+    }
+
+    fn accept_again(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
+        self.group.accept_again(ids)
     }
 
     fn committed(&mut self, id: &PartitionId) -> Result<Option<i64>, LogError> {
@@ -212,7 +239,9 @@ impl Log for KafkaLog {
 
     fn begin(&mut self) -> Result<(), LogError> {
         self.current = 1 - self.current;
-        self.producer().begin_transaction().map_err(|error| failed(self.producer(), "begin", &error))
+        self.producer().begin_transaction().map_err(|error| failed(self.producer(), "begin", &error))?;
+        self.undecided[self.current] = true;
+        Ok(())
     }
 
     fn takes_at_once(&mut self) -> bool {
@@ -231,6 +260,7 @@ impl Log for KafkaLog {
     }
 
     fn hand_in(&mut self, positions: &[(PartitionId, i64)]) -> Result<(), LogError> {
+        self.handed_in = self.current;
         self.committer.start(Job {
             producer: Arc::clone(&self.producers[self.current]),
             offsets: list_of(positions)?,
@@ -240,25 +270,23 @@ impl Log for KafkaLog {
     }
 
     fn outcome(&mut self, wait: bool) -> Result<Option<Duration>, LogError> {
-        self.committer.outcome(wait)
+        let took = self.committer.outcome(wait)?;
+        if took.is_some() {
+            self.undecided[self.handed_in] = false;
+        }
+        Ok(took)
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
         let _armed = self.watch.arm();
-        let (producer, limit) = (self.producer(), self.connection.limits().transaction_call);
-        let done = AtomicBool::new(false);
-        // An abort waits until the delivery reports of purged records are taken, which only a poll does.
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::SeqCst) {
-                    producer.poll(Duration::from_millis(10));
-                }
-            });
-            let aborted = producer.abort_transaction(limit);
-            done.store(true, Ordering::SeqCst);
-            aborted
-        })
-        .map_err(|error| LogError::Broken(format!("abort: {}", explained(&error))))
+        let limit = self.connection.limits().transaction_call;
+        for (producer, is_undecided) in self.producers.iter().zip(&mut self.undecided) {
+            if *is_undecided {
+                abort(producer, limit)?;
+                *is_undecided = false;
+            }
+        }
+        Ok(())
     }
 
     fn reader(&mut self) -> Result<KafkaReader, LogError> {

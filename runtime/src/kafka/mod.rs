@@ -6,6 +6,7 @@ mod context;
 mod group;
 mod limits;
 mod log;
+mod lookout;
 mod reader;
 mod supervisor;
 mod undecided;

@@ -117,8 +117,15 @@ impl Log for MemoryPort {
     fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
         self.consumer.effect(Effect::Accept, |consumer| {
             let starts: Vec<Start> = consumer.committed(ids).into_iter().map(|(start, _)| start).collect();
-            let position = |start: &Start| (start.id.clone(), start.committed.unwrap_or(start.earliest));
-            consumer.assign(&starts.iter().map(position).collect::<Vec<_>>());
+            consumer.assign(&starts.iter().map(Start::position).collect::<Vec<_>>());
+            Ok(starts)
+        })
+    }
+
+    fn accept_again(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
+        self.consumer.effect(Effect::Accept, |consumer| {
+            let starts: Vec<Start> = consumer.committed(ids).into_iter().map(|(start, _)| start).collect();
+            consumer.pause(&starts.iter().map(Start::position).collect::<Vec<_>>());
             Ok(starts)
         })
     }
@@ -202,7 +209,7 @@ impl Log for MemoryPort {
         let consumer = &mut self.consumer;
         let committed = consumer.effect(Effect::Commit, |consumer| commit(consumer, &mut staged, &positions));
         if self.staged.is_none() {
-            // One that failed can be aborted; where the next one is open already there is no way back.
+            // One that failed can be aborted; where the next one is open already, that is what an abort finds.
             self.staged = staged;
         }
         committed.map(|()| Some(Duration::ZERO))

@@ -41,6 +41,8 @@ enum Order {
     Mark(FileId, Mark),
     /// Nothing more comes.
     Close(FileId),
+    /// Say when everything before is done.
+    Tell(Sender<()>),
 }
 
 /// What a writer tells about its files.
@@ -130,6 +132,14 @@ impl Writer {
         self.order(Order::Close(id));
     }
 
+    /// Waits until everything that was ordered is done.
+    pub(crate) fn settle(&mut self) {
+        let (tell, done) = channel();
+        self.order(Order::Tell(tell));
+        // A thread that has ended has nothing to do any more.
+        let _ = done.recv();
+    }
+
     /// How many bytes the open files have.
     pub(crate) fn bytes(&self) -> usize {
         self.written.bytes.load(Ordering::Relaxed)
@@ -212,6 +222,11 @@ impl Files {
             | Order::Append(id, ..)
             | Order::Mark(id, ..)
             | Order::Close(id) => *id,
+            // Whoever has asked may be gone.
+            Order::Tell(done) => {
+                let _ = done.send(());
+                return;
+            }
         };
         if let Err(fault) = self.carry_out(order) {
             self.give_up(id, &fault);
@@ -251,6 +266,7 @@ impl Files {
                     fs::remove_file(&open.path)?;
                 }
             }
+            Order::Tell(_) => {}
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! transaction holds is decided by [`Bounds`] alone; what a stage says must not depend on it.
 
 mod observer;
+mod partitions;
 mod restore;
 mod slots;
 mod snapshots;

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::observer::{Happened, Restored};
-use super::slots::{Phase, Slot};
-use super::snapshots::{Prepared, Recorder};
+use super::slots::Phase;
 use super::{Worker, WorkerError};
 use crate::log::{Log, LogError, Read, Reader, Start, Until};
 use crate::snapshot::{Block, Loaded};
@@ -168,71 +167,6 @@ impl<R: Reader> Restores<R> {
 }
 
 impl<S: Stage, L: Log> Worker<S, L> {
-    /// Takes on what the log has given: each partition is restored before it flows.
-    pub(super) fn assigned(&mut self, ids: &[PartitionId]) -> Result<(), WorkerError> {
-        // Stages count on knowing the order in which their partitions are opened.
-        let mut ids = ids.to_vec();
-        ids.sort();
-        for start in self.log.accept(&ids)? {
-            let state = self.stage.open(&start.id, &self.log);
-            let offset = start.committed.unwrap_or(start.earliest);
-            let id = start.id.clone();
-            let sources = self.stage.restore_sources(&start.id);
-            let recorder = self.begin_restore(start, sources);
-            self.slots.insert(Slot {
-                id,
-                state,
-                phase: Phase::Restoring,
-                committed: offset,
-                next: offset,
-                touched: false,
-                recorder,
-            });
-        }
-        self.tell_restoring();
-        Ok(())
-    }
-
-    /// Lets go of what the log takes back; what is open is committed, unless somebody else may own it already.
-    pub(super) fn revoked(&mut self, ids: &[PartitionId], lost: bool) -> Result<(), WorkerError> {
-        if !lost {
-            self.finish()?;
-        }
-        for id in ids {
-            self.restores.remove(id)?;
-            let gone = self.slots.remove(id).and_then(|slot| slot.recorder);
-            if let (Some(snapshots), Some(recorder)) = (&mut self.snapshots, gone) {
-                snapshots.close(&recorder);
-            }
-        }
-        if lost {
-            // Undoing takes in only what is still owned.
-            self.settle(true)?;
-            if self.open.steps > 0 {
-                self.abort("partitions were lost to another worker")?;
-            }
-        }
-        self.log.release(ids)?;
-        self.figures_stale = true;
-        self.tell_restoring();
-        Ok(())
-    }
-
-    /// Begins the restore of a partition; what keeps its snapshot from now on, where one is kept.
-    fn begin_restore(&mut self, start: Start, sources: Vec<RestoreSource>) -> Option<Recorder> {
-        let Some(snapshots) = &mut self.snapshots else {
-            self.restores.add(start, sources.into_iter().map(|source| (source, 0)).collect(), None);
-            return None;
-        };
-        let prepared = snapshots.prepare(&mut self.log, self.stage.topology(), &start, &sources);
-        let Prepared { recorder, from, load, ignored } = prepared;
-        if let Some(why) = ignored {
-            self.observer.happened(&Happened::Ignored(&start.id, &why));
-        }
-        self.restores.add(start, sources.into_iter().zip(from).collect(), load);
-        Some(recorder)
-    }
-
     /// Goes on with restores; partitions that are ready begin to flow. Whether anything was done.
     pub(super) fn advance_restores(&mut self, wait: Duration) -> Result<bool, WorkerError> {
         if self.restores.is_idle() || (self.flows && self.restores.leave_way()) {

@@ -263,6 +263,11 @@ impl Snapshots {
     pub(super) fn close(&mut self, recorder: &Recorder) {
         self.writer.close(recorder.file);
     }
+
+    /// Waits until the files are as they were ordered to be, so that they can be read.
+    pub(super) fn settle(&mut self) {
+        self.writer.settle();
+    }
 }
 
 impl<S: Stage, L: Log> Worker<S, L> {

@@ -3,8 +3,9 @@
 //!
 //! The loop does not wait for a commit: it hands the transaction in and goes on with the next one, which rests on it. So one is
 //! on its way at most, and the next is handed in only when it has succeeded. One that fails before anything was applied on top
-//! of it is undone like any other; after that the worker is built anew, since its states can be undone one transaction
-//! deep.
+//! of it is undone like any other; after that all partitions are restored from what is committed, since their states can be
+//! undone one transaction deep. The worker stays a member of its group meanwhile: a rebalance is the most likely reason that a
+//! commit is refused, and the group would be left in the middle of it.
 
 use std::time::Instant;
 
@@ -74,6 +75,9 @@ impl<S: Stage, L: Log> Worker<S, L> {
             return Ok(());
         }
         self.settle(true)?;
+        if self.open.steps == 0 {
+            return Ok(());
+        }
         self.read_marks(false);
         match self.write_and_hand_in() {
             Ok(()) => {}
@@ -133,6 +137,14 @@ impl<S: Stage, L: Log> Worker<S, L> {
                 self.open = in_flight.open;
                 self.abort(&what)
             }
+            LogError::Abortable(what) => {
+                self.count_abort(&what)?;
+                self.log.abort()?;
+                self.outbox.clear();
+                self.open = Open::default();
+                self.observer.happened(&Happened::Aborted(&what));
+                self.restore_again()
+            }
             error => Err(error.into()),
         }
     }
@@ -167,13 +179,12 @@ impl<S: Stage, L: Log> Worker<S, L> {
 
     /// Undoes the open transaction: the log aborts, the states roll back, the input is read again from the commit.
     pub(super) fn abort(&mut self, why: &str) -> Result<(), WorkerError> {
-        // What the states roll back to must be committed.
+        // What the states roll back to must be committed; where it is not, everything is undone already.
         self.settle(true)?;
-        self.aborts += 1;
-        self.aborts_in_a_row += 1;
-        if self.aborts_in_a_row > ABORTS_IN_A_ROW_MAX {
-            return Err(WorkerError::Rebuild(format!("{} aborts in a row, the last: {why}", self.aborts_in_a_row)));
+        if self.open.steps == 0 {
+            return Ok(());
         }
+        self.count_abort(why)?;
         if self.open.begun {
             self.log.abort()?;
         }
@@ -191,6 +202,14 @@ impl<S: Stage, L: Log> Worker<S, L> {
         }
         self.log.rewind(&positions)?;
         self.observer.happened(&Happened::Aborted(why));
+        Ok(())
+    }
+    fn count_abort(&mut self, why: &str) -> Result<(), WorkerError> {
+        self.aborts += 1;
+        self.aborts_in_a_row += 1;
+        if self.aborts_in_a_row > ABORTS_IN_A_ROW_MAX {
+            return Err(WorkerError::Rebuild(format!("{} aborts in a row, the last: {why}", self.aborts_in_a_row)));
+        }
         Ok(())
     }
 }

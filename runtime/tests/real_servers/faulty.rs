@@ -1,4 +1,5 @@
-//! A port that aborts transactions that a test has chosen, before the broker is asked to commit them.
+//! A port that fails where a test has chosen: transactions are aborted before the broker is asked to commit them, or it
+//! breaks when partitions are taken back.
 
 use std::time::Duration;
 
@@ -6,11 +7,15 @@ use runtime::kafka::{KafkaLog, KafkaReader};
 use runtime::log::{Extent, Log, LogError, Polled, Start};
 use runtime::stage::{Outbox, PartitionCounts, PartitionId, Record};
 
-/// Every `every`th commit fails in a way that asks for an abort.
+/// The port, and what goes wrong with it.
 pub(crate) struct Faulty {
     pub(crate) log: KafkaLog,
+    /// Every `every`th commit fails in a way that asks for an abort; none where it is 0.
     pub(crate) every: u32,
+    /// Commits that were asked for.
     pub(crate) commits: u32,
+    /// Whether it breaks before partitions are given back.
+    pub(crate) breaks_when_revoked: bool,
 }
 
 impl PartitionCounts for Faulty {
@@ -23,11 +28,20 @@ impl Log for Faulty {
     type Reader = KafkaReader;
 
     fn poll<R>(&mut self, wait: Duration, take: impl FnOnce(&Record<'_>) -> R) -> Result<Polled<R>, LogError> {
-        self.log.poll(wait, take)
+        match self.log.poll(wait, take)? {
+            Polled::Revoked { .. } if self.breaks_when_revoked => {
+                Err(LogError::Broken("chosen by the test".to_owned()))
+            }
+            polled => Ok(polled),
+        }
     }
 
     fn accept(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
         self.log.accept(ids)
+    }
+
+    fn accept_again(&mut self, ids: &[PartitionId]) -> Result<Vec<Start>, LogError> {
+        self.log.accept_again(ids)
     }
 
     fn committed(&mut self, id: &PartitionId) -> Result<Option<i64>, LogError> {

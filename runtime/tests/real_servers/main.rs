@@ -10,6 +10,7 @@ mod archive;
 mod city;
 mod commits;
 mod faulty;
+mod members;
 mod restores;
 mod revokes;
 mod service;

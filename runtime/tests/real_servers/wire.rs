@@ -9,6 +9,8 @@ use std::thread;
 
 /// The request by which a producer commits or aborts.
 pub(crate) const END_TXN: i16 = 26;
+/// The request by which a producer puts the group's offsets into its transaction.
+pub(crate) const TXN_OFFSET_COMMIT: i16 = 28;
 const LEAVE_GROUP: i16 = 13;
 /// As the local broker calls itself in its answers, before its port.
 const HOST: &[u8] = b"127.0.0.1";
@@ -66,6 +68,11 @@ impl Wire {
 
     pub(crate) fn set(&self, fate: Fate) {
         *lock(&self.shared.fate) = fate;
+    }
+
+    /// How many requests are late.
+    pub(crate) fn held(&self) -> usize {
+        lock(&self.shared.held).len()
     }
 
     /// Lets the requests that are late come to the broker; how many there were.

@@ -47,7 +47,12 @@ fn an_abort_is_undone_and_done_again() {
     let log = KafkaLog::open(&city.spec(0), stage.topology()).unwrap();
     let bounds = Bounds { records: 60, ..Bounds::default() };
     let settings = Settings { bounds, figures_every: None };
-    let mut worker = Worker::new(stage, Faulty { log, every: 3, commits: 0 }, settings, Box::new(Unobserved));
+    let mut worker = Worker::new(
+        stage,
+        Faulty { log, every: 3, commits: 0, breaks_when_revoked: false },
+        settings,
+        Box::new(Unobserved),
+    );
     let done = |worker: &Worker<Tally, Faulty>| worker.positions().iter().map(|row| row.1).sum::<i64>() >= 2_000;
     until("all is committed", || {
         for _ in 0..500 {
