@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -108,9 +109,17 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(50));
 }
 
-/// An address on which nothing listens yet.
+/// An address on which nothing listens yet, another one each time. Its port lies below the range from which Linux takes
+/// ports for outgoing connections, so that none of these sits on it before the program does that is to listen there.
 pub fn free_address() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+    static NEXT: AtomicU16 = AtomicU16::new(5_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        ensure!(port < 10_000, "no port from 5000 to 10000 is free on 127.0.0.1");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(format!("127.0.0.1:{port}"));
+        }
+    }
 }
 
 /// The text of a service's page; none while nobody listens.

@@ -6,9 +6,10 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::alone::KEY;
 use super::measured::rounded;
@@ -215,10 +216,20 @@ fn read_metrics(text: &str) -> Metrics {
         .collect()
 }
 
-/// A port of this machine that nobody listens on.
+/// Below the range from which Linux takes ports for outgoing connections, of which there are many here: one of them must
+/// not sit on a service's port before the service does. Above are the ports of the servers.
+const PORTS: std::ops::Range<u16> = 10_000..15_000;
+
+/// A port of this machine that nobody listens on, another one each time.
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
-    Ok(listener.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(PORTS.start);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        ensure!(PORTS.contains(&port), "no port from {} to {} is free on 127.0.0.1", PORTS.start, PORTS.end);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
 }
 
 /// The folder of this program, where the services are built too.

@@ -44,7 +44,9 @@ fn page(address: &str, path: &str) -> Option<String> {
 fn a_service_becomes_ready_shows_its_figures_and_drains_on_sigterm() {
     let city = City::new("service", PARTITIONS);
     city.say(600, 6);
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    // Below the range of outgoing connections, one of which could take it before the process does.
+    let mut ports = (4_000..5_000).map(|port| format!("127.0.0.1:{port}"));
+    let listen = ports.find(|listen| TcpListener::bind(listen.as_str()).is_ok()).unwrap();
     let mut process = city.spawn("service::a_service_process", &listen);
     until("it is ready", || page(&listen, "/health/ready").is_some_and(|text| text.starts_with("HTTP/1.1 200")));
     assert!(page(&listen, "/health/live").unwrap().ends_with("live\n"));
