@@ -30,6 +30,9 @@ pub struct BenchArguments {
     /// Households when services are killed.
     #[arg(long, default_value_t = 600_000)]
     restore_households: u64,
+    /// Records of persons' ledgers when services are killed, at most. A city has 117 million.
+    #[arg(long, default_value_t = 8_000_000)]
+    restore_ledger_records: u64,
     /// The simulation's seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -47,6 +50,7 @@ impl Default for BenchArguments {
             households: 12_000,
             sweep_households: 100_000,
             restore_households: 600_000,
+            restore_ledger_records: 8_000_000,
             seed: 1,
             service_setting: Vec::new(),
         }
@@ -192,6 +196,7 @@ fn measure(stack: &Stack, arguments: &BenchArguments, round: &Round, folder: &Pa
     bench.args(["--seed", &arguments.seed.to_string()]);
     bench.args(["--sweep-households", &arguments.sweep_households.to_string()]);
     bench.args(["--restore-households", &arguments.restore_households.to_string()]);
+    bench.args(["--restore-ledger-records", &arguments.restore_ledger_records.to_string()]);
     bench.args(["--server", &format!("kafka={}", stack.process_of(Server::Kafka)?)]);
     if round.has_archive {
         bench.args(["--clickhouse", &stack.clickhouse()?]);

@@ -66,6 +66,10 @@ pub(crate) struct BenchArgs {
     /// Households when services are killed: those of the city, and copies of them.
     #[arg(long, default_value_t = 600_000)]
     restore_households: u64,
+    /// Records of persons' ledgers when services are killed, at most: all of a city would take more disk and time than most
+    /// benches have.
+    #[arg(long, default_value_t = 8_000_000)]
+    restore_ledger_records: u64,
     /// What their restores are called in the figures: what the services come back from, as they are set.
     #[arg(long, default_value = "changelogs")]
     restores_from: String,

@@ -19,8 +19,6 @@ use super::services::{Ground, Metrics, Service, Services, pause};
 
 /// How long a restore may take.
 const LIMIT: Duration = Duration::from_mins(15);
-/// Records of the ledgers at most: a city's 117 million rows would take more disk and time than a bench has.
-const LEDGER_RECORDS_MAX: u64 = 8_000_000;
 /// Partitions of the keyed topics, in the profile that a bench uses.
 const PARTITIONS: u64 = 8;
 /// How long a service may take to tell its figures, and how often it is asked.
@@ -59,8 +57,9 @@ impl Restored {
     }
 }
 
-/// Publishes the days, lets the city grow in two steps to `households`, and kills each service at both.
-pub(super) fn run(ground: &Ground, days: &mut Days, households: u64) -> Result<Vec<Restored>> {
+/// Publishes the days, lets the city grow in two steps to `households` and at most `ledger_records` of persons' ledgers, and
+/// kills each service at both.
+pub(super) fn run(ground: &Ground, days: &mut Days, households: u64, ledger_records: u64) -> Result<Vec<Restored>> {
     let mut services = Services::start(ground)?;
     let mut load = Load::open(ground)?;
     // Two days for each kill.
@@ -74,7 +73,7 @@ pub(super) fn run(ground: &Ground, days: &mut Days, households: u64) -> Result<V
     let own = held(own, Stage::Resolve, load.last_day())?;
     let mut found = Vec::new();
     for part in [SMALLER, 1] {
-        let (households, ledger_records_max) = (households / part, LEDGER_RECORDS_MAX / part);
+        let (households, ledger_records_max) = (households / part, ledger_records / part);
         super::say(&format!("a city of {households} households for restores"));
         // What is written behind their backs is known to them after a restart; a snapshot that they mark meanwhile would count it
         // as known. Alert takes it as news.

@@ -54,7 +54,7 @@ pub(super) fn restores(args: &BenchArgs) -> Result<Vec<Restored>> {
     let ground = ground(args)?;
     say(&format!("drawing {} events of {} households", args.records, args.households));
     let mut days = Days::draw(&mut load::city(args.wanted()), args.records);
-    restore::run(&ground, &mut days, args.restore_households)
+    restore::run(&ground, &mut days, args.restore_households, args.restore_ledger_records)
 }
 
 /// Prepares the servers for services.

@@ -21,6 +21,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// How often batches are looked at for their age.
 const DUE_EVERY: Duration = Duration::from_millis(50);
 const LAG_EVERY: Duration = Duration::from_secs(5);
+/// How many bytes of records wait for it at most: inserts are what it waits for, not fetches.
+const QUEUE_BYTES: usize = 32 << 20;
 /// The wait before an insert is tried again; it doubles up to the maximum.
 const RETRY_MIN: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(10);
@@ -92,7 +94,7 @@ fn attempt(
 ) -> Result<(), WorkerError> {
     spec.metrics.set_ready(id, false);
     let identity = Identity { group: plan.group.to_owned(), id: id.to_owned() };
-    let mut group = Group::new(&spec.connection, &identity, &spec.metrics)?;
+    let mut group = Group::new(&spec.connection, &identity, QUEUE_BYTES, &spec.metrics)?;
     let metadata = group.metadata()?;
     let mut topics: Vec<String> = plan.mappers.iter().flat_map(|mapper| mapper.topics()).collect();
     topics.sort();

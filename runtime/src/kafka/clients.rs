@@ -92,8 +92,8 @@ impl Connection {
         config
     }
 
-    /// The consumer of a worker.
-    pub(super) fn group_consumer(&self, identity: &Identity) -> ClientConfig {
+    /// The consumer of a group; `queue_bytes` of records wait in it at most.
+    pub(super) fn group_consumer(&self, identity: &Identity, queue_bytes: usize) -> ClientConfig {
         let mut config = self.fetching();
         config
             .set("group.id", &identity.group)
@@ -104,7 +104,7 @@ impl Connection {
             .set("max.poll.interval.ms", "300000")
             .set("auto.offset.reset", "error")
             .set("queued.min.messages", "200000")
-            .set("queued.max.messages.kbytes", "131072")
+            .set("queued.max.messages.kbytes", (queue_bytes >> 10).to_string())
             .set("statistics.interval.ms", "5000");
         config
     }

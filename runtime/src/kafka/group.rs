@@ -77,10 +77,16 @@ pub(super) fn with_record<R>(message: &BorrowedMessage<'_>, take: impl FnOnce(&R
 }
 
 impl Group {
-    /// Makes the consumer; it joins with [`Group::subscribe`].
-    pub(crate) fn new(connection: &Connection, identity: &Identity, metrics: &Arc<Metrics>) -> Result<Self, LogError> {
+    /// Makes the consumer, in which so many bytes of records wait at most; it joins with [`Group::subscribe`].
+    pub(crate) fn new(
+        connection: &Connection,
+        identity: &Identity,
+        queue_bytes: usize,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, LogError> {
         let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
-        let consumer = connection.group_consumer(identity).create_with_context(Context::default()).map_err(refused)?;
+        let config = connection.group_consumer(identity, queue_bytes);
+        let consumer = config.create_with_context(Context::default()).map_err(refused)?;
         let (identity, connection, metrics) = (identity.clone(), connection.clone(), Arc::clone(metrics));
         let (paused, strayed) = (BTreeSet::new(), BTreeSet::new());
         Ok(Self { identity, connection, metrics, consumer, joined: None, paused, strayed })

@@ -35,6 +35,9 @@ use crate::telemetry::Metrics;
 /// How long a full producer queue is waited for before its broker counts as lost.
 const QUEUE_FULL_LIMIT: Duration = Duration::from_secs(30);
 
+/// How many bytes of records wait for the loop at most.
+const QUEUE_BYTES: usize = 128 << 20;
+
 /// What the name of a worker's second producer ends with.
 const SECOND: &str = ".2";
 
@@ -75,7 +78,7 @@ impl KafkaLog {
     fn connect(spec: &WorkerSpec, identity: &Identity, topology: &Topology, watch: Watch) -> Result<Self, LogError> {
         let connection = &spec.connection;
         let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
-        let group = Group::new(connection, identity, &spec.metrics)?;
+        let group = Group::new(connection, identity, QUEUE_BYTES, &spec.metrics)?;
         let producer = |name: &str| {
             let config = connection.transactional_producer(identity, name, spec.settings.record_bytes_max);
             config.create_with_context(Deliveries::default()).map(Arc::new).map_err(refused)
