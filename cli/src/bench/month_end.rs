@@ -77,7 +77,7 @@ impl City {
         let wanted = usize::try_from(households.saturating_sub(self.states.len() as u64))?;
         let mut added = 0;
         for (household, (partition, bytes)) in free.take(wanted).skip(self.added as usize) {
-            let state = HouseholdState { household, number: 1, ..codec::decode(bytes)? };
+            let state: HouseholdState = HouseholdState { household, number: 1, ..codec::decode(bytes)? };
             let mut value = Vec::new();
             codec::encode(&state, &mut value)?;
             output.send(STATES, Some(*partition), &household.digits(), Some(&value))?;

@@ -150,7 +150,7 @@ impl Default for WorkerSettings {
             instance_ordinal: 0,
             workers: 1,
             transaction_records: 100_000,
-            transaction_bytes: 64 << 20,
+            transaction_bytes: 32 << 20,
             transaction_ms: 100,
             drain_limit_ms: 20_000,
             record_bytes_max: 1_000_000,

@@ -19,7 +19,7 @@ use crate::stage::{Stage, StageError};
 const ABORTS_IN_A_ROW_MAX: u32 = 10;
 
 /// So many bytes wait in the outbox for the transaction before to be in the log; then the loop waits for it.
-const OUTBOX_BYTES_MAX: usize = 32 << 20;
+const OUTBOX_BYTES_MAX: usize = 8 << 20;
 
 /// The open transaction.
 #[derive(Debug, Default)]

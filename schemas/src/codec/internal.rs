@@ -10,10 +10,11 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 use serde_avro_fast::schema::SchemaMut;
 
+use super::Unread;
 use super::positional::{self, Reader, Writer};
 use crate::records::{
-    Case, DayClosed, ExplainRequest, HouseholdEntry, HouseholdParts, HouseholdState, Parked, Progress, Redirect,
-    Scorecard, SubjectEntry, Warning,
+    Case, DayClosed, Evidence, ExplainRequest, HouseholdEntry, HouseholdParts, HouseholdState, Parked, Progress,
+    Redirect, Scorecard, SubjectEntry, Warning,
 };
 
 /// The two bytes that begin a single-object encoding.
@@ -115,6 +116,7 @@ macro_rules! recorded {
 recorded!(SubjectEntry<'_>, "SubjectEntry", "../../subject_entry.avsc");
 recorded!(HouseholdEntry<'_>, "HouseholdEntry", "../../household_entry.avsc");
 recorded!(HouseholdState, "HouseholdState", "../../household_state.avsc");
+recorded!(HouseholdState<Unread<'_, Evidence>>, "HouseholdState", "../../household_state.avsc");
 recorded!(HouseholdParts<'_>, "HouseholdState", "../../household_state.avsc");
 recorded!(Case, "Case", "../../case.avsc");
 recorded!(Warning, "Warning", "../../warning.avsc");
@@ -163,7 +165,7 @@ pub fn state_number(bytes: &[u8]) -> Result<i64, CodecError> {
     struct Begin {
         number: i64,
     }
-    let name = HouseholdState::format().name;
+    let name = <HouseholdState>::format().name;
     let datum = bytes.get(SINGLE_OBJECT_HEADER_BYTES..).filter(|_| is::<HouseholdState>(bytes));
     let datum = datum.ok_or(CodecError::Framing { bytes: bytes.len(), expected: name })?;
     let begin = Begin::deserialize(&mut Reader::new(datum));
@@ -253,7 +255,7 @@ mod tests {
         let formats = [
             SubjectEntry::format(),
             HouseholdEntry::format(),
-            HouseholdState::format(),
+            <HouseholdState>::format(),
             Case::format(),
             Warning::format(),
             DayClosed::format(),

@@ -14,7 +14,7 @@ use super::positional::{Reader, SIZED, UNREAD};
 const EMPTY: &[u8] = &[0];
 
 /// Writes a list with its size in bytes before its items, so that it can be passed over.
-pub(crate) fn sized<T: Serialize, S: Serializer>(items: &Vec<T>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn sized<L: Serialize, S: Serializer>(items: &L, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_newtype_struct(SIZED, items)
 }
 
@@ -50,6 +50,14 @@ impl<T> Unread<'_, T> {
 }
 
 impl<'a, T: Deserialize<'a>> Unread<'a, T> {
+    /// The items alone.
+    ///
+    /// # Errors
+    /// [`CodecError::List`] where the bytes are no such list.
+    pub fn into_items(mut self) -> Result<Vec<T>, CodecError> {
+        self.read().map(std::mem::take)
+    }
+
     /// The items, to look at.
     ///
     /// # Errors

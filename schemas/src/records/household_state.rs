@@ -8,9 +8,10 @@ use crate::{Category, Cause, Class, Day, EntryId, Fen, Hash64, HouseholdCode, Ki
 use super::monthly::{MonthlyAmounts, UnreadAmounts};
 use crate::codec::{self, Unread};
 
-/// A household as it stands after its `number`th change.
+/// A household as it stands after its `number`th change; `E` is how its evidence is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HouseholdState {
+#[serde(bound(serialize = "E: Serialize", deserialize = "E: Deserialize<'de>"))]
+pub struct HouseholdState<E = Vec<Evidence>> {
     /// 1 for the first state of the household, then without a gap.
     pub number: i64,
     /// The household.
@@ -37,7 +38,7 @@ pub struct HouseholdState {
     pub sums: Vec<Sum>,
     /// The largest expense rows, at most 8 per cause, sorted by cause, then amount (largest first), then entry.
     #[serde(serialize_with = "codec::sized")]
-    pub evidence: Vec<Evidence>,
+    pub evidence: E,
     /// Incidents and actions within the horizon, sorted by day and entry; at most 64, the newest kept.
     #[serde(serialize_with = "codec::sized")]
     pub incidents: Vec<Incident>,
@@ -47,6 +48,32 @@ pub struct HouseholdState {
     pub source: Text,
     /// The event that made this state.
     pub event: Hash64,
+}
+
+impl<E> HouseholdState<E> {
+    /// The same with other evidence, and what it had.
+    pub fn with_evidence<F>(self, evidence: F) -> (HouseholdState<F>, E) {
+        let Self { number, household, registered_day, oldest_month, classes, members, provisional_members, .. } = self;
+        let Self { statuses, survey, sums, evidence: had, incidents, reversed, source, event, .. } = self;
+        let state = HouseholdState {
+            number,
+            household,
+            registered_day,
+            oldest_month,
+            classes,
+            members,
+            provisional_members,
+            statuses,
+            survey,
+            sums,
+            evidence,
+            incidents,
+            reversed,
+            source,
+            event,
+        };
+        (state, had)
+    }
 }
 
 /// A household's state whose lists are read when they are needed: what fuse changes. Same schema, same bytes.

@@ -7,10 +7,10 @@ use serde_avro_fast::ser::SerializerConfig;
 
 use super::order::example;
 use super::{Reader, Writer, check};
-use crate::codec::{self, CodecError, schema_text};
+use crate::codec::{self, CodecError, Unread, schema_text};
 use crate::records::{
-    Case, DayClosed, ExplainRequest, HouseholdEntry, HouseholdParts, HouseholdState, Parked, Progress, Redirect,
-    Scorecard, SubjectEntry, Warning,
+    Case, DayClosed, Evidence, ExplainRequest, HouseholdEntry, HouseholdParts, HouseholdState, Parked, Progress,
+    Redirect, Scorecard, SubjectEntry, Warning,
 };
 
 /// Numbers below a bound, one after another, as a seed says.
@@ -107,7 +107,11 @@ proptest! {
         }
         let mut again = Vec::new();
         codec::encode(&parts, &mut again).expect("a state");
-        prop_assert_eq!(again, bytes);
+        prop_assert_eq!(&again, &bytes);
+        let late: HouseholdState<Unread<'_, Evidence>> = codec::decode(&bytes).expect("the same state");
+        let (state, evidence) = late.with_evidence(());
+        let (whole, ()) = state.with_evidence(evidence.into_items().expect("evidence"));
+        prop_assert_eq!(whole, value);
     }
 
     #[test]
@@ -119,7 +123,7 @@ proptest! {
         let mut bytes = by_place(&value);
         let at = at.index(bytes.len());
         bytes[at] ^= bits;
-        let whole = HouseholdState::deserialize(&mut Reader::new(&bytes));
+        let whole = <HouseholdState>::deserialize(&mut Reader::new(&bytes));
         let parts = HouseholdParts::deserialize(&mut Reader::new(&bytes));
         let read = parts.map_err(|fault| fault.to_string()).and_then(|mut parts| {
             read_all(&mut parts).map_err(|fault| fault.to_string())
@@ -144,12 +148,12 @@ proptest! {
         let value: HouseholdState = example(&schema, &mut draws(seed)).expect("an example");
         let bytes = by_place(&value);
         let short = &bytes[..cut.index(bytes.len())];
-        prop_assert!(HouseholdState::deserialize(&mut Reader::new(short)).is_err());
+        prop_assert!(<HouseholdState>::deserialize(&mut Reader::new(short)).is_err());
     }
 
     #[test]
     fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = HouseholdState::deserialize(&mut Reader::new(&bytes));
+        let _ = <HouseholdState>::deserialize(&mut Reader::new(&bytes));
         let _ = Warning::deserialize(&mut Reader::new(&bytes));
     }
 }

@@ -4,6 +4,8 @@
 use schemas::records::Coverage;
 use schemas::{Cause, Day, Month};
 
+use crate::evidence::LateEvidence;
+
 /// How far the calendar of a partition has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {
@@ -31,12 +33,14 @@ pub struct Now<'a> {
     pub attached: &'a [(Cause, String)],
     /// Whether a case that was found before the city went live may be opened.
     pub may_release: bool,
+    /// The evidence of the state, where that was left out of it.
+    pub evidence: Option<&'a LateEvidence<'a>>,
 }
 
 /// A day of which nothing is known about the feeds: none of them counts as silent.
 impl From<Calendar> for Now<'_> {
     fn from(calendar: Calendar) -> Self {
-        Self { calendar, coverage: &[], attached: &[], may_release: false }
+        Self { calendar, coverage: &[], attached: &[], may_release: false, evidence: None }
     }
 }
 

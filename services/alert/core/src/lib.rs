@@ -3,6 +3,7 @@
 
 pub mod calendar;
 pub mod case;
+pub mod evidence;
 pub mod identity;
 pub mod measures;
 pub mod policy;
@@ -17,4 +18,5 @@ mod tests;
 
 pub use calendar::{Calendar, Now};
 pub use case::{Occasion, Outcome, Part, Said, Why, evaluate};
+pub use evidence::LateEvidence;
 pub use policy::{Book, Fault, Policy, PolicySet};

@@ -8,6 +8,7 @@ use schemas::records::{Case, Contribution, Evidence, HouseholdState, Incident, S
 use schemas::{Category, Cause, Day, EntryId, Fen, Month, PersonToken};
 
 use crate::calendar::{Calendar, Now, Span, Window};
+use crate::evidence::LateEvidence;
 use crate::policy::{Amounts, Compare, Instead, Measure, MeasureOf, Policy, Rule, Threshold, WHOLE, Whole};
 use crate::silence::silent_feeds;
 use crate::traces::Traces;
@@ -17,6 +18,8 @@ use crate::traces::Traces;
 pub struct Household<'a> {
     /// Its state.
     pub state: &'a HouseholdState,
+    /// Its evidence, where that is not in the state.
+    late: Option<&'a LateEvidence<'a>>,
     /// The policy of its county.
     pub policy: &'a Policy,
     /// The day.
@@ -62,13 +65,24 @@ pub struct Limit {
 impl<'a> Household<'a> {
     /// The household of a state, on a day.
     pub fn new(state: &'a HouseholdState, policy: &'a Policy, now: impl Into<Now<'a>>) -> Self {
-        let Now { calendar, coverage, .. } = now.into();
+        let Now { calendar, coverage, evidence: late, .. } = now.into();
         let months = (calendar.day.month(), calendar.last_settled(policy.settle_days));
         let silent = silent_feeds(coverage, state.household.county(), months.1);
         let has = Traces::of(state);
         let (members, totals) = (members(state), Default::default());
-        let mut household =
-            Self { state, policy, calendar, silent, has, months, totals, income_known: false, members, case: None };
+        let mut household = Self {
+            state,
+            late,
+            policy,
+            calendar,
+            silent,
+            has,
+            months,
+            totals,
+            income_known: false,
+            members,
+            case: None,
+        };
         household.income_known = income_known(state, policy, (calendar.first_closed_day, months))
             && !household.is_any_silent(&policy.income_feeds);
         household
@@ -94,9 +108,9 @@ impl<'a> Household<'a> {
     /// day.
     #[must_use]
     pub fn settled_at(&self, month: Month) -> Self {
-        let Self { state, policy, calendar, has, income_known, members, case, .. } = *self;
+        let Self { state, late, policy, calendar, has, income_known, members, case, .. } = *self;
         let (silent, months, totals) = (self.silent.clone(), (self.months.0, month), Default::default());
-        Self { state, policy, calendar, silent, has, months, totals, income_known, members, case }
+        Self { state, late, policy, calendar, silent, has, months, totals, income_known, members, case }
     }
 
     /// The current month.
@@ -328,7 +342,8 @@ impl<'a> Household<'a> {
                 && (amounts.causes.is_empty() || amounts.causes.contains(&one.cause))
                 && days.contains(&one.day)
         };
-        let mut evidence: Vec<_> = self.state.evidence.iter().filter(counts).collect();
+        let all = self.late.map_or(self.state.evidence.as_slice(), LateEvidence::read);
+        let mut evidence: Vec<_> = all.iter().filter(counts).collect();
         evidence.sort_by_key(|one| (std::cmp::Reverse(one.amount_fen), one.entry));
         evidence
     }

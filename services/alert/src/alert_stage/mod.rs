@@ -8,13 +8,13 @@ mod policies;
 
 use alert_core::case::next_due_of;
 use alert_core::measures::Household;
-use alert_core::{Calendar, Now, Occasion, Outcome, Policy, Said, evaluate, village};
+use alert_core::{Calendar, LateEvidence, Now, Occasion, Outcome, Policy, Said, evaluate, village};
 use runtime::stage::{
     Figures, Need, Outbox, PartitionCounts, PartitionId, Record, RestoreSource, RestoreUntil, Stage, StageError, Step,
     Topology,
 };
-use schemas::codec::{self, CodecError};
-use schemas::records::{Case, DayClosed, HouseholdState, PROGRESS_KEY, Progress};
+use schemas::codec::{self, CodecError, Unread};
+use schemas::records::{Case, DayClosed, Evidence, HouseholdState, PROGRESS_KEY, Progress};
 use schemas::{Day, HouseholdCode};
 
 use crate::config::AlertSettings;
@@ -59,7 +59,7 @@ impl AlertStage {
 
     /// A state that fuse has written: held, and evaluated once a day is closed.
     fn news(&mut self, partition: &mut AlertPartition, bytes: &[u8], outbox: &mut Outbox) -> Result<(), String> {
-        let state: HouseholdState = codec::decode(bytes).map_err(|error| error.to_string())?;
+        let (state, evidence) = read(bytes)?;
         let held = partition.state_number(state.household)?;
         if state.number <= held {
             return Ok(());
@@ -81,7 +81,8 @@ impl AlertStage {
         match partition.calendar() {
             Some(calendar) => {
                 let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
-                let (policy, news) = (policies.of(state.household.county()), (&state, calendar, Occasion::News));
+                let policy = policies.of(state.household.county());
+                let news = (&state, evidence, calendar, Occasion::News);
                 evaluate_household((policy, &mut self.outputs), partition, news, outbox).map(drop)
             }
             // Nothing is evaluated before the first day is closed.
@@ -150,20 +151,21 @@ impl AlertStage {
         let policies = self.policies.at(partition.progress.policies_offset, calendar.day);
         // The households of a county follow one another.
         let mut of_county = None;
-        let mut last = None;
+        let (mut last, mut bytes) = (None, Vec::new());
         for _ in 0..self.sweep_households_per_step {
             let Some(household) = partition.next_in_sweep() else {
                 partition.end_sweep();
                 return Ok(Step::Done);
             };
-            if let Some(state) = partition.state(household)? {
+            if partition.copy_state(household, &mut bytes) {
+                let (state, evidence) = read(&bytes).map_err(|fault| format!("household {household}: {fault}"))?;
                 let county = household.county();
                 let policy = match of_county {
                     Some((before, policy)) if before == county => policy,
                     _ => policies.of(county),
                 };
                 of_county = Some((county, policy));
-                let looked_at = (&state, calendar, Occasion::Calendar);
+                let looked_at = (&state, evidence, calendar, Occasion::Calendar);
                 let outcome = evaluate_household((policy, &mut self.outputs), partition, looked_at, outbox)?;
                 partition.swept(household, outcome.as_ref());
                 last = Some(household);
@@ -271,11 +273,18 @@ impl Stage for AlertStage {
     }
 }
 
+/// Reads a state, its evidence left as it lies: most states say nothing that rests on it.
+fn read(bytes: &[u8]) -> Result<(HouseholdState, LateEvidence<'_>), String> {
+    let state: HouseholdState<Unread<'_, Evidence>> = codec::decode(bytes).map_err(|error| error.to_string())?;
+    let (state, evidence) = state.with_evidence(Vec::new());
+    Ok((state, evidence.into()))
+}
+
 /// Evaluates a household, keeps its case and says what follows. Nothing comes of it where no policy is for its county.
 fn evaluate_household<'a>(
     (policy, outputs): (Option<&'a Policy>, &mut Outputs),
     partition: &mut AlertPartition,
-    (state, calendar, occasion): (&HouseholdState, Calendar, Occasion),
+    (state, evidence, calendar, occasion): (&HouseholdState, LateEvidence<'_>, Calendar, Occasion),
     outbox: &mut Outbox,
 ) -> Result<Option<Outcome<'a>>, String> {
     let Some(policy) = policy else {
@@ -294,8 +303,11 @@ fn evaluate_household<'a>(
         _ => false,
     };
     let coverage = partition.coverage_of(state.household.county());
-    let now = Now { calendar, coverage, attached: &attached, may_release };
+    let now = Now { calendar, coverage, attached: &attached, may_release, evidence: Some(&evidence) };
     let outcome = evaluate(state, case.as_ref(), policy, now, occasion);
+    if let Some(fault) = evidence.into_fault() {
+        return Err(format!("household {}: {fault}", state.household));
+    }
     partition.set_due(state.household, outcome.next_due);
     if let Some(next) = &outcome.case {
         partition.count_case(case.as_ref(), next);

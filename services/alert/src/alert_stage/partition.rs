@@ -110,6 +110,14 @@ impl AlertPartition {
         read(&self.states, household)
     }
 
+    /// Puts the state of a household, as it lies, in the place of what is in a buffer. Whether there is one.
+    pub(super) fn copy_state(&self, household: HouseholdCode, buffer: &mut Vec<u8>) -> bool {
+        buffer.clear();
+        let bytes = self.states.get(&household.number());
+        buffer.extend_from_slice(bytes.unwrap_or_default());
+        bytes.is_some()
+    }
+
     /// The number of the state of a household; 0 where there is none.
     pub(super) fn state_number(&self, household: HouseholdCode) -> Result<i64, String> {
         let number = self.states.get(&household.number()).map(codec::state_number).transpose();

@@ -57,10 +57,15 @@ impl City {
     pub(crate) fn state(&self, state: &HouseholdState) {
         let mut bytes = Vec::new();
         codec::encode(state, &mut bytes).expect("it encodes");
+        self.state_bytes(state, &bytes);
+    }
+
+    /// The same with a value that is given.
+    pub(crate) fn state_bytes(&self, state: &HouseholdState, bytes: &[u8]) {
         let key = state.household.digits();
         let placement = Placement::ByKeyPrefix(12);
         self.memory
-            .append_placed("households.states", placement, Some(&key), Some(&bytes), &[])
+            .append_placed("households.states", placement, Some(&key), Some(bytes), &[])
             .expect("the topic is there");
     }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use runtime::memory::{Faults, Pipeline, StageOptions};
 use runtime::snapshot::SnapshotSettings;
 use runtime::worker::Bounds;
+use schemas::codec;
 use schemas::records::{HouseholdState, Member, MonthlyAmounts, Status, Step, Warning, WarningKind};
 use schemas::{Cause, EntryId, Fen, PersonToken};
 
@@ -61,6 +62,23 @@ fn a_repeated_state_changes_nothing_and_a_gap_is_an_error() {
     city.state(&next(next(next(first))));
     let error = city.run().expect_err("a gap").to_string();
     assert!(error.contains("state 4 follows state 2"), "{error}");
+}
+
+#[test]
+fn nothing_is_said_that_rests_on_evidence_which_cannot_be_read() {
+    let city = City::new();
+    city.close("2025-01-09");
+    let state = with_bill(household(1), "2025-01-10", 6_000);
+    let mut bytes = Vec::new();
+    codec::encode(&state, &mut bytes).expect("it encodes");
+    // The department of the bill is no text any more.
+    let source = state.source.as_bytes();
+    let at = bytes.windows(source.len()).position(|window| window == source).expect("it names the department");
+    bytes[at] = 0xff;
+    city.state_bytes(&state, &bytes);
+    let error = city.run().expect_err("the evidence").to_string();
+    assert!(error.contains(&state.household.to_string()) && error.contains("a list of the record"), "{error}");
+    assert!(city.warnings("warnings").is_empty());
 }
 
 #[test]
