@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::limits::Limits;
 use crate::config::{Faults, KafkaSettings, Protocol, SaslMechanism, read_secret};
+use crate::log::LogError;
 
 /// How long a call to the broker outside a transaction may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -226,6 +227,11 @@ pub(super) fn explained(error: &KafkaError) -> String {
         (_, Some(code)) => explain(code),
         (_, None) => error.to_string(),
     }
+}
+
+/// A client could not be made.
+pub(super) fn settings_refused(error: &KafkaError) -> LogError {
+    LogError::Halt(format!("the Kafka client refuses its settings: {error}"))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
-use super::clients::{CALL_TIMEOUT, Connection, Identity, Quiet, explain, explained};
+use super::clients::{CALL_TIMEOUT, Connection, Identity, Quiet, explain, explained, settings_refused};
 use super::context::{Context, Rebalance, is_refusal};
 use super::lookout::Lookout;
 use super::reader::{add, watermarks_failed};
@@ -84,9 +84,8 @@ impl Group {
         queue_bytes: usize,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, LogError> {
-        let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
         let config = connection.group_consumer(identity, queue_bytes);
-        let consumer = config.create_with_context(Context::default()).map_err(refused)?;
+        let consumer = config.create_with_context(Context::default()).map_err(|error| settings_refused(&error))?;
         let (identity, connection, metrics) = (identity.clone(), connection.clone(), Arc::clone(metrics));
         let (paused, strayed) = (BTreeSet::new(), BTreeSet::new());
         Ok(Self { identity, connection, metrics, consumer, joined: None, paused, strayed })

@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 
-use super::clients::{CALL_TIMEOUT, Connection, Identity, explain, explained};
+use super::clients::{CALL_TIMEOUT, Connection, Identity, explain, explained, settings_refused};
 use super::committer::{Committer, Job, Transactional, failed};
 use super::context::Deliveries;
 use super::group::{Group, list_of};
@@ -77,11 +77,10 @@ impl KafkaLog {
     /// answers.
     fn connect(spec: &WorkerSpec, identity: &Identity, topology: &Topology, watch: Watch) -> Result<Self, LogError> {
         let connection = &spec.connection;
-        let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
         let group = Group::new(connection, identity, QUEUE_BYTES, &spec.metrics)?;
         let producer = |name: &str| {
             let config = connection.transactional_producer(identity, name, spec.settings.record_bytes_max);
-            config.create_with_context(Deliveries::default()).map(Arc::new).map_err(refused)
+            config.create_with_context(Deliveries::default()).map(Arc::new).map_err(|error| settings_refused(&error))
         };
         let producers = [producer(&identity.id)?, producer(&format!("{}{SECOND}", identity.id))?];
         let metadata = group.metadata()?;

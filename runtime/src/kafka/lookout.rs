@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
-use super::clients::{CALL_TIMEOUT, Connection, Identity, Quiet};
+use super::clients::{CALL_TIMEOUT, Connection, Identity, Quiet, settings_refused};
 use crate::log::LogError;
 use crate::stage::PartitionId;
 
@@ -44,10 +44,10 @@ pub(super) struct Lookout {
 impl Lookout {
     /// Begins to look at a group that reads these topics.
     pub(super) fn spawn(connection: &Connection, identity: &Identity, topics: &[&str]) -> Result<Self, LogError> {
-        let refused = |error: KafkaError| LogError::Halt(format!("the Kafka client refuses its settings: {error}"));
         let mut config = connection.config();
         let client = config.set("client.id", format!("{}-lookout", identity.id));
-        let client: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(refused)?;
+        let client: BaseConsumer<Quiet> =
+            client.create_with_context(Quiet).map_err(|error| settings_refused(&error))?;
         let told: Arc<Told> = Arc::default();
         let (end, ended) = channel();
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
@@ -76,7 +76,7 @@ impl Lookout {
 struct Post {
     client: BaseConsumer<Quiet>,
     identity: Identity,
-    topics: Vec<String>,
+    topics: BTreeSet<String>,
     /// From when on it is not the middle of a rebalance any more.
     limit: Duration,
     /// Partitions that nobody has, and since when.
@@ -174,13 +174,11 @@ impl Post {
 
     /// All partitions of the topics.
     fn partitions(&self) -> Result<BTreeSet<PartitionId>, KafkaError> {
+        let metadata = self.client.fetch_metadata(None, CALL_TIMEOUT)?;
         let mut ids = BTreeSet::new();
-        for topic in &self.topics {
-            let metadata = self.client.fetch_metadata(Some(topic), CALL_TIMEOUT)?;
-            for row in metadata.topics().iter().filter(|row| row.name() == topic) {
-                let numbers = row.partitions().iter().map(rdkafka::metadata::MetadataPartition::id);
-                ids.extend(numbers.map(|partition| PartitionId { topic: topic.clone(), partition }));
-            }
+        for row in metadata.topics().iter().filter(|row| self.topics.contains(row.name())) {
+            let numbers = row.partitions().iter().map(rdkafka::metadata::MetadataPartition::id);
+            ids.extend(numbers.map(|partition| PartitionId { topic: row.name().to_owned(), partition }));
         }
         Ok(ids)
     }

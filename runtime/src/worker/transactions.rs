@@ -138,10 +138,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
                 self.abort(&what)
             }
             LogError::Abortable(what) => {
-                self.count_abort(&what)?;
-                self.log.abort()?;
-                self.outbox.clear();
-                self.open = Open::default();
+                self.discard(&what, true)?;
                 self.observer.happened(&Happened::Aborted(&what));
                 self.restore_again()
             }
@@ -184,12 +181,7 @@ impl<S: Stage, L: Log> Worker<S, L> {
         if self.open.steps == 0 {
             return Ok(());
         }
-        self.count_abort(why)?;
-        if self.open.begun {
-            self.log.abort()?;
-        }
-        self.outbox.clear();
-        self.open = Open::default();
+        self.discard(why, self.open.begun)?;
         let mut positions = Vec::new();
         for slot in self.slots.touched() {
             self.stage.rolled_back(&mut slot.state);
@@ -204,12 +196,19 @@ impl<S: Stage, L: Log> Worker<S, L> {
         self.observer.happened(&Happened::Aborted(why));
         Ok(())
     }
-    fn count_abort(&mut self, why: &str) -> Result<(), WorkerError> {
+
+    /// Gives up what was said and is not committed; `is_begun`: the log has something of it.
+    fn discard(&mut self, why: &str, is_begun: bool) -> Result<(), WorkerError> {
         self.aborts += 1;
         self.aborts_in_a_row += 1;
         if self.aborts_in_a_row > ABORTS_IN_A_ROW_MAX {
             return Err(WorkerError::Rebuild(format!("{} aborts in a row, the last: {why}", self.aborts_in_a_row)));
         }
+        if is_begun {
+            self.log.abort()?;
+        }
+        self.outbox.clear();
+        self.open = Open::default();
         Ok(())
     }
 }
